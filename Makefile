@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The front door.  kbuild reads Kbuild, never this file.
+#
+#   KVER=6.1.0-56-amd64   build for this installed kernel (its headers)
+#   KDIR=/path            or against this kernel build directory
+
+# The newest installed 6.1 is what Debian 12 runs; looked up late, setup may bring it.
+KVER ?= $(lastword $(sort $(notdir $(patsubst %/build,%,$(wildcard /lib/modules/6.1.*-amd64/build)))))
+KDIR ?= /lib/modules/$(KVER)/build
+PYTHON := /usr/bin/python3
+
+KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check modules modules_install compile_commands.json format bed clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z_.]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install what the project needs (Debian 12, root)
+	@setup/setup.sh
+
+demo: setup ## the main job: PV disk against emulated disk on real Xen, measured
+	@$(MAKE) --no-print-directory modules
+	@$(PYTHON) tests/bench/demo.py
+
+check: setup ## every test: style, build gate, unit tests, kernel build, real Xen
+	@$(PYTHON) tests/check.py
+
+modules: ## build the kernel modules (KVER= or KDIR= chooses the kernel)
+	@test -d "$(KDIR)" || { echo "make: no kernel headers in $(KDIR): run 'make setup', or give KVER= or KDIR=" >&2; exit 1; }
+	@$(KBUILD) modules
+
+modules_install: modules ## install them under /lib/modules, beside the kernel's own
+	@$(KBUILD) INSTALL_MOD_DIR=updates modules_install
+
+compile_commands.json: modules ## for clangd and clang-tidy
+	@$(PYTHON) kernel/compile-commands.py $(KDIR) .
+
+format: ## rewrite the C and C++ sources with clang-format
+	@git ls-files '*.c' '*.h' '*.cc' '*.hpp' | xargs clang-format -i
+
+bed: modules ## boot the test bed and leave it up: see tests/system/README.md
+	@tests/system/xenbed up
+
+clean: ## leave the tree as cloned
+	@tests/system/xenbed down 2>/dev/null || true
+	@git clean -qfdX
