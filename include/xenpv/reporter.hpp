@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Messages a peer can provoke, bounded (XSA-43): ten in five seconds for each
+// device, and then how many were left out.
+#pragma once
+#include <kapi/log.h>
+#include <kapi/time.h>
+
+#include <xenpv/guarded.hpp>
+
+#include <cstdint>
+
+namespace xenpv {
+
+class reporter {
+public:
+	static constexpr uint32_t burst = 10;
+	static constexpr uint64_t interval_ns = 5'000'000'000;
+
+	explicit reporter(const char *who) : who_(who) {}
+
+	// Any context.
+	[[gnu::format(printf, 3, 4)]] void say(kapi_level level, const char *format, ...)
+	{
+		const auto [allowed, missed] = window_.with([](window &w) { return w.admit(kapi_now_ns()); });
+		if (!allowed)
+			return;
+		if (missed != 0)
+			kapi_log(KAPI_WARN, who_, "%u messages left out", missed);
+		char line[160];
+		__builtin_va_list args;
+		__builtin_va_start(args, format);
+		kapi_vformat(line, sizeof(line), format, args);
+		__builtin_va_end(args);
+		kapi_log(level, who_, "%s", line);
+	}
+
+private:
+	struct verdict {
+		bool allowed;
+		uint32_t missed;
+	};
+	struct window {
+		uint64_t began = 0;
+		uint32_t said = 0;
+		uint32_t missed = 0;
+
+		verdict admit(uint64_t now)
+		{
+			if (began == 0 || now - began >= interval_ns) {
+				const uint32_t left_out = missed;
+				began = now;
+				said = 1;
+				missed = 0;
+				return {true, left_out};
+			}
+			if (said == burst) {
+				++missed;
+				return {false, 0};
+			}
+			++said;
+			return {true, 0};
+		}
+	};
+
+	const char *who_;
+	guarded<window> window_;
+};
+
+}  // namespace xenpv
