@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The frontend's gendisk: made when the engine is connected, kept until its holders
+ * leave. */
+#include <linux/blk-mq.h>
+#include <linux/blkdev.h>
+#include <linux/err.h>
+#include <linux/hdreg.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "blkfront.h"
+
+static int getgeo(struct block_device *bdev, struct hd_geometry *geo)
+{
+	sector_t cylinders = get_capacity(bdev->bd_disk);
+
+	/* What the PC BIOS would invent; partitioning tools insist on something. */
+	geo->heads = 255;
+	geo->sectors = 63;
+	sector_div(cylinders, geo->heads * geo->sectors);
+	geo->cylinders = cylinders > USHRT_MAX ? USHRT_MAX : cylinders;
+	return 0;
+}
+
+/* The last holder left. */
+static void free_disk(struct gendisk *disk)
+{
+	kfree(disk->private_data);
+}
+
+static const struct block_device_operations operations = {
+	.owner = THIS_MODULE,
+	.getgeo = getgeo,
+	.free_disk = free_disk,
+};
+
+/*
+ * Away from the engine's callback: making a disk reads its partition table, and a
+ * backend that misbehaves meanwhile must find the engine free to end that I/O.
+ */
+static void add_disk_work(struct work_struct *work)
+{
+	struct kapi_blkfront *bf = container_of(work, struct kapi_blkfront, add_work);
+	int rc = device_add_disk(&bf->dev->dev, bf->disk, NULL);
+
+	if (rc)
+		xenbus_dev_error(bf->dev, rc, "adding disk %s", bf->disk->disk_name);
+	else
+		smp_store_release(&bf->added, true);
+}
+
+void xenpv_disk_init(struct kapi_blkfront *bf, struct xenbus_device *dev)
+{
+	bf->dev = dev;
+	mutex_init(&bf->make_lock);
+	mutex_init(&bf->pause_lock);
+	INIT_WORK(&bf->add_work, add_disk_work);
+	INIT_DELAYED_WORK(&bf->retry_work, xenpv_queue_retry);
+}
+
+static void set_limits(struct request_queue *q, const struct kapi_disk_info *info)
+{
+	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
+	/* A segment is sectors of one page of a grant. */
+	blk_queue_max_segments(q, KAPI_BLK_MAX_SEGMENTS);
+	blk_queue_max_segment_size(q, KAPI_PAGE_SIZE);
+	blk_queue_segment_boundary(q, KAPI_PAGE_SIZE - 1);
+	blk_queue_dma_alignment(q, SECTOR_SIZE - 1);
+	blk_queue_max_hw_sectors(q, KAPI_BLK_MAX_SEGMENTS * KAPI_PAGE_SIZE / SECTOR_SIZE);
+	blk_queue_logical_block_size(q, info->sector_size);
+	blk_queue_physical_block_size(q, info->physical_sector_size);
+}
+
+static int make_disk(struct kapi_blkfront *bf, const struct kapi_disk_info *info)
+{
+	struct xenpv_vdev vdev;
+	struct gendisk *disk;
+	int rc;
+
+	rc = xenpv_vdev_decode(info->device, &vdev);
+	if (rc)
+		return rc;
+	bf->nr_queues = clamp_t(uint32_t, info->queues, 1, KAPI_BLK_MAX_QUEUES);
+	bf->tags.ops = &xenpv_blk_mq_ops;
+	bf->tags.nr_hw_queues = bf->nr_queues;
+	bf->tags.queue_depth = KAPI_BLK_QUEUE_DEPTH;
+	bf->tags.numa_node = NUMA_NO_NODE;
+	bf->tags.flags = BLK_MQ_F_SHOULD_MERGE;
+	bf->tags.cmd_size = xenpv_blk_pdu_size();
+	bf->tags.driver_data = bf;
+	rc = blk_mq_alloc_tag_set(&bf->tags);
+	if (rc)
+		return rc;
+	disk = blk_mq_alloc_disk(&bf->tags, bf);
+	if (IS_ERR(disk)) {
+		blk_mq_free_tag_set(&bf->tags);
+		return PTR_ERR(disk);
+	}
+	/* In a small guest blk-mq may have taken fewer. */
+	bf->nr_queues = bf->tags.nr_hw_queues;
+	disk->major = XENPV_VBD_MAJOR;
+	disk->first_minor = vdev.first_minor;
+	disk->minors = vdev.minors;
+	disk->fops = &operations;
+	disk->private_data = bf;
+	disk->flags |= (info->removable ? GENHD_FL_REMOVABLE : 0) |
+		       (vdev.minors == 1 ? GENHD_FL_NO_PART : 0);
+	strscpy(disk->disk_name, vdev.name, sizeof(disk->disk_name));
+	set_limits(disk->queue, info);
+	set_capacity(disk, info->sectors);
+
+	mutex_lock(&bf->pause_lock);
+	bf->queue = disk->queue;
+	if (bf->paused)
+		blk_mq_quiesce_queue(bf->queue);
+	mutex_unlock(&bf->pause_lock);
+	smp_store_release(&bf->disk, disk);
+	return 0;
+}
+
+int kapi_blkfront_ready(struct kapi_blkfront *bf, const struct kapi_disk_info *info)
+{
+	bool first = false;
+	int rc = 0;
+
+	mutex_lock(&bf->make_lock);
+	if (bf->removing || READ_ONCE(bf->gone)) {
+		rc = -ENODEV;
+	} else if (!bf->disk) {
+		rc = make_disk(bf, info);
+		first = !rc;
+	}
+	if (!rc) {
+		/* Block sizes stay as they were: filesystems rely on them. */
+		blk_queue_write_cache(bf->disk->queue, info->flush, info->fua);
+		set_disk_ro(bf->disk, info->readonly);
+		if (first)
+			queue_work(system_long_wq, &bf->add_work);
+		else
+			set_capacity_and_notify(bf->disk, info->sectors);
+	}
+	mutex_unlock(&bf->make_lock);
+	return rc;
+}
+
+void kapi_blkfront_pause(struct kapi_blkfront *bf)
+{
+	mutex_lock(&bf->pause_lock);
+	if (!bf->paused && bf->queue)
+		blk_mq_quiesce_queue(bf->queue);
+	bf->paused = true;
+	mutex_unlock(&bf->pause_lock);
+}
+
+void kapi_blkfront_unpause(struct kapi_blkfront *bf)
+{
+	mutex_lock(&bf->pause_lock);
+	if (bf->paused && bf->queue)
+		blk_mq_unquiesce_queue(bf->queue);
+	bf->paused = false;
+	mutex_unlock(&bf->pause_lock);
+}
+
+void kapi_blkfront_resized(struct kapi_blkfront *bf, uint64_t sectors)
+{
+	struct gendisk *disk = smp_load_acquire(&bf->disk);
+
+	if (disk && !READ_ONCE(bf->gone) && set_capacity_and_notify(disk, sectors))
+		dev_info(&bf->dev->dev, "%s: capacity is now %llu sectors\n", disk->disk_name,
+			 sectors);
+}
+
+void kapi_blkfront_no_flush(struct kapi_blkfront *bf)
+{
+	struct gendisk *disk = smp_load_acquire(&bf->disk);
+
+	if (disk)
+		blk_queue_write_cache(disk->queue, false, false);
+}
+
+void kapi_blkfront_gone(struct kapi_blkfront *bf)
+{
+	struct gendisk *disk = smp_load_acquire(&bf->disk);
+
+	WRITE_ONCE(bf->gone, true);
+	if (!disk)
+		return;
+	blk_mark_disk_dead(disk);
+	set_capacity_and_notify(disk, 0);
+	/* What waits in stopped queues runs, and fails. */
+	blk_mq_start_stopped_hw_queues(disk->queue, true);
+}
+
+bool xenpv_disk_settled(struct kapi_blkfront *bf)
+{
+	return smp_load_acquire(&bf->added) || READ_ONCE(bf->gone);
+}
+
+void xenpv_disk_remove(struct kapi_blkfront *bf)
+{
+	if (!bf->disk)
+		return;
+	flush_work(&bf->add_work);
+	if (bf->added)
+		del_gendisk(bf->disk);
+	cancel_delayed_work_sync(&bf->retry_work);
+	mutex_lock(&bf->pause_lock);
+	bf->queue = NULL;
+	mutex_unlock(&bf->pause_lock);
+}
+
+void xenpv_disk_put(struct kapi_blkfront *bf)
+{
+	bool added = bf->added;
+	struct gendisk *disk = bf->disk;
+
+	if (!disk) {
+		kfree(bf);
+		return;
+	}
+	if (added) {
+		/* del_gendisk has ended the queues; bf goes with the last holder. */
+		blk_mq_free_tag_set(&bf->tags);
+		put_disk(disk);
+	} else {
+		/* Never seen by the system: nobody else holds it, and the block layer
+		 * calls free_disk only for what was. */
+		put_disk(disk);
+		blk_mq_free_tag_set(&bf->tags);
+		kfree(bf);
+	}
+}

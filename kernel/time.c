@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/delay.h>
+#include <linux/export.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include <kapi/time.h>
+
+#include "kapi_module.h"
+
+struct kapi_delayed {
+	struct delayed_work work;
+	void (*run)(void *ctx);
+	void *ctx;
+};
+
+/*
+ * Of our own and with a rescuer: what a disk does later may be what memory reclaim
+ * waits for.
+ */
+static struct workqueue_struct *later;
+
+int xenpv_time_init(void)
+{
+	later = alloc_workqueue("xenpv", WQ_MEM_RECLAIM, 0);
+	return later ? 0 : -ENOMEM;
+}
+
+void xenpv_time_exit(void)
+{
+	destroy_workqueue(later);
+}
+
+uint64_t kapi_now_ns(void)
+{
+	return ktime_get_ns();
+}
+EXPORT_SYMBOL_GPL(kapi_now_ns);
+
+void kapi_sleep_ms(unsigned int ms)
+{
+	msleep(ms);
+}
+EXPORT_SYMBOL_GPL(kapi_sleep_ms);
+
+static void run_delayed(struct work_struct *work)
+{
+	struct kapi_delayed *delayed =
+		container_of(to_delayed_work(work), struct kapi_delayed, work);
+
+	delayed->run(delayed->ctx);
+}
+
+struct kapi_delayed *kapi_delayed_create(void (*run)(void *ctx), void *ctx)
+{
+	struct kapi_delayed *delayed = kzalloc(sizeof(*delayed), GFP_NOIO);
+
+	if (!delayed)
+		return NULL;
+	INIT_DELAYED_WORK(&delayed->work, run_delayed);
+	delayed->run = run;
+	delayed->ctx = ctx;
+	return delayed;
+}
+EXPORT_SYMBOL_GPL(kapi_delayed_create);
+
+void kapi_delayed_schedule(struct kapi_delayed *delayed, unsigned int ms)
+{
+	queue_delayed_work(later, &delayed->work, msecs_to_jiffies(ms));
+}
+EXPORT_SYMBOL_GPL(kapi_delayed_schedule);
+
+void kapi_delayed_destroy(struct kapi_delayed *delayed)
+{
+	/* Also keeps the work from queueing itself again while we wait. */
+	cancel_delayed_work_sync(&delayed->work);
+	kfree(delayed);
+}
+EXPORT_SYMBOL_GPL(kapi_delayed_destroy);

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/kthread.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include <kapi/worker.h>
+
+struct kapi_worker {
+	struct task_struct *task;
+	int woken;
+	void (*run)(void *ctx, struct kapi_worker *self);
+	void *ctx;
+};
+
+/*
+ * Sleeps until woken or asked to stop.  TASK_IDLE: an idle queue is no load, and
+ * no hung task.
+ */
+static void sleep_until_woken(struct kapi_worker *worker)
+{
+	for (;;) {
+		/* The state before the look at the flag: full fence inside, pairs with
+		 * the one in wake_up_process after the flag is set. */
+		set_current_state(TASK_IDLE);
+		if (xchg(&worker->woken, 0) || kthread_should_stop())
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+}
+
+static int serve(void *data)
+{
+	struct kapi_worker *worker = data;
+
+	worker->run(worker->ctx, worker);
+	/* kthread_stop needs the task to be there still. */
+	while (!kthread_should_stop())
+		sleep_until_woken(worker);
+	return 0;
+}
+
+struct kapi_worker *kapi_worker_start(const char *name,
+				      void (*run)(void *ctx, struct kapi_worker *self), void *ctx)
+{
+	struct kapi_worker *worker = kzalloc(sizeof(*worker), GFP_NOIO);
+
+	if (!worker)
+		return NULL;
+	worker->run = run;
+	worker->ctx = ctx;
+	worker->task = kthread_create(serve, worker, "%s", name);
+	if (IS_ERR(worker->task)) {
+		kfree(worker);
+		return NULL;
+	}
+	wake_up_process(worker->task);
+	return worker;
+}
+EXPORT_SYMBOL_GPL(kapi_worker_start);
+
+void kapi_worker_wake(struct kapi_worker *worker)
+{
+	/* Set already: whoever set it wakes the thread, or the thread is awake. */
+	if (!xchg(&worker->woken, 1))
+		wake_up_process(worker->task);
+}
+EXPORT_SYMBOL_GPL(kapi_worker_wake);
+
+bool kapi_worker_wait(struct kapi_worker *worker)
+{
+	sleep_until_woken(worker);
+	return !kthread_should_stop();
+}
+EXPORT_SYMBOL_GPL(kapi_worker_wait);
+
+bool kapi_worker_relax(struct kapi_worker *worker)
+{
+	cpu_relax();
+	if (need_resched()) {
+		cond_resched();
+		return false;
+	}
+	return !kthread_should_stop();
+}
+EXPORT_SYMBOL_GPL(kapi_worker_relax);
+
+void kapi_worker_stop(struct kapi_worker *worker)
+{
+	kthread_stop(worker->task);
+	kfree(worker);
+}
+EXPORT_SYMBOL_GPL(kapi_worker_stop);
