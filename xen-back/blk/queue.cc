@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The thread: when it looks at the ring, when it sleeps, whom it tells.
+#include <kapi/xenbus.h>
+#include <xen-back/blk/device.hpp>
+#include <xen-back/blk/queue.hpp>
+
+namespace xenpv::blkback {
+
+result<void> queue::open(kapi_xenbus *bus, kapi_bdev *disk, const terms &agreed, uint32_t number,
+			 grant::account &account)
+{
+	bus_ = bus;
+	disk_ = disk;
+	number_ = number;
+	layout_ = agreed.layout;
+	for (job &j : jobs_) {
+		j.owner = this;
+		j.next = free_jobs_;
+		free_jobs_ = &j;
+	}
+	frames_.open(account, kapi_xenbus_peer_domain(bus), agreed.persistent);
+	XENPV_CHECK(from_rc(kapi_xenbus_map_ring(bus, agreed.at[number].ring_ref, &ring_addr_)));
+	ring_ = XENPV_TRY(back_ring::attach(ring_page(ring_addr_, layout_.request_bytes)));
+
+	retry_ = kapi_delayed_create(&queue::on_retry, this);
+	char name[32];
+	kapi_format(name, sizeof(name), "xenpv-%s-q%u", kapi_xenbus_name(bus), number);
+	worker_ = retry_ != nullptr ? kapi_worker_start(name, &queue::run, this) : nullptr;
+	if (worker_ == nullptr)
+		return err::no_memory;
+	kapi_format(name, sizeof(name), "q%u", number);
+	const auto port = channel_.open({bus, name, agreed.at[number].port, number, agreed.queues, &queue::on_event, this});
+	if (!port.ok())
+		return port.error();
+	// Requests may have been there before the channel was.
+	kapi_worker_wake(worker_);
+	return {};
+}
+
+void queue::close()
+{
+	// No new events, then no thread, then nothing that could wake it.
+	channel_.close();
+	if (worker_ != nullptr)
+		kapi_worker_stop(worker_);
+	worker_ = nullptr;
+	if (retry_ != nullptr)
+		kapi_delayed_destroy(std::exchange(retry_, nullptr));
+	frames_.close();
+	ring_ = {};
+	if (ring_addr_ != nullptr)
+		kapi_xenbus_unmap_ring(bus_, std::exchange(ring_addr_, nullptr));
+}
+
+void queue::on_event(void *ctx)
+{
+	auto *self = static_cast<queue *>(ctx);
+	self->signalled_ns_.store(kapi_now_ns(), std::memory_order_relaxed);
+	self->channel_.defer();
+	kapi_worker_wake(self->worker_);
+}
+
+void queue::on_retry(void *ctx)
+{
+	kapi_worker_wake(static_cast<queue *>(ctx)->worker_);
+}
+
+void queue::run(void *ctx, kapi_worker *self)
+{
+	auto *q = static_cast<queue *>(ctx);
+	while (kapi_worker_wait(self)) {
+		q->stay_awake();
+		q->counters_.wakeups.add();
+		q->serve(self);
+	}
+	// Asked to stop: everything that was taken is answered first.
+	q->stay_awake();
+	while (q->in_flight_ != 0 || q->waiting_ != nullptr) {
+		if (!q->finish())
+			kapi_sleep_ms(1);
+	}
+}
+
+void queue::serve(kapi_worker *self)
+{
+	pace_.woken(kapi_now_ns(), signalled_ns_.exchange(0, std::memory_order_relaxed));
+	limits_ = owner_.limits();
+	for (;;) {
+		if (pass()) {
+			found_work_ = true;
+			continue;
+		}
+		if (broken_)
+			return;  // the channel stays masked
+		pace_.idle(kapi_now_ns());
+		if (poll(self))
+			continue;
+		if (rest())
+			return;
+	}
+}
+
+// One look at the ring and at what the disk has done.
+bool queue::pass()
+{
+	bool worked = false;
+	if (!broken_) {
+		job *batch[depth];
+		const uint64_t before = counters_.requests.get();
+		const uint32_t count = take(batch);
+		worked = count != 0 || counters_.requests.get() != before;
+		map(batch, count);
+		submit(batch, count);
+	}
+	worked |= finish();
+	if (worked)
+		counters_.passes.add();
+	return worked;
+}
+
+bool queue::poll(kapi_worker *self)
+{
+	const uint64_t budget = pace_.poll_ns();
+	if (budget == 0)
+		return false;
+	counters_.polls.add();
+	for (const uint64_t until = kapi_now_ns() + budget; kapi_now_ns() < until;) {
+		// Behind a barrier only the disk can help.
+		const auto n = barrier_ == nullptr && !fence_ ? ring_.available() : result<uint32_t>(0);
+		if (!n.ok() || n.value_or(0) != 0 || disk_has_done()) {
+			counters_.poll_hits.add();
+			return true;
+		}
+		if (!kapi_worker_relax(self))
+			return false;
+	}
+	return false;
+}
+
+// Gets ready to sleep; false: there is something to do after all.
+bool queue::rest()
+{
+	const auto n = ring_.arm();
+	if (!n.ok() || (n.value_or(0) != 0 && barrier_ == nullptr && !fence_))
+		return false;
+	// A frontend that armed ahead has not been told of the last responses, and nobody
+	// will do it while this thread sleeps.
+	if (silent_ && ring_.peer_waits_for_more())
+		channel_.notify();
+	silent_ = false;
+	const bool sleep = done_.with([](completions &d) { return d.asleep = d.list == nullptr; });
+	if (!sleep)
+		return false;
+	publish_costs();
+	channel_.settle(found_work_);
+	found_work_ = false;
+	return true;
+}
+
+bool queue::disk_has_done()
+{
+	return done_.with([](completions &d) { return d.list != nullptr; });
+}
+
+void queue::stay_awake()
+{
+	done_.with([](completions &d) { d.asleep = false; });
+}
+
+void queue::push()
+{
+	if (!ring_.has_unpushed())
+		return;
+	counters_.pushes.add();
+	const bool wanted = ring_.push();
+	channel_.notify_if(wanted);
+	silent_ = !wanted;
+}
+
+void queue::break_off(const char *why)
+{
+	broken_ = true;
+	owner_.log().say(KAPI_ERROR, "queue %u: %s: serving it no more", number_, why);
+	owner_.frontend_broke_protocol();
+}
+
+void queue::publish_costs()
+{
+	const xenpv_grant_costs &c = frames_.costs();
+	counters_.map_hypercalls.set(c.map_hypercalls);
+	counters_.map_operations.set(c.map_operations);
+	counters_.unmap_hypercalls.set(c.unmap_hypercalls);
+	counters_.unmap_operations.set(c.unmap_operations);
+	counters_.poll_window_ns.set(pace_.poll_ns());
+	counters_.kept_frames.set(frames_.kept_count());
+}
+
+}  // namespace xenpv::blkback

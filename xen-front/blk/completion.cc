@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Responses: the half of the queue that listens to the backend (XSA-376).
+#include <xen-front/blk/device.hpp>
+#include <xen-front/blk/queue.hpp>
+
+#include <xenpv/blkif.hpp>
+
+namespace xenpv::blkfront {
+
+void queue::on_event(void *ctx)
+{
+	static_cast<queue *>(ctx)->handle_event();
+}
+
+void queue::handle_event()
+{
+	evtchn::token debt = channel_.receive();
+	bool found_any = false;
+	for (;;) {
+		finished done[depth];
+		const harvest h = collect(done);
+		for (uint32_t i = 0; i < h.count; ++i)
+			complete(done[i]);
+		retire(done, h.count);
+		if (h.violated) {
+			// The channel stays masked: this peer has nothing more to say.
+			debt.withhold();
+			owner_.peer_broke_protocol();
+			return;
+		}
+		if (h.count == 0)
+			break;
+		found_any = true;
+	}
+	found_any ? debt.end_done() : debt.end_spurious();
+}
+
+// How many responses are worth an interrupt.  Half of what is outstanding keeps
+// both ends busy; only a backend that tells of every response before it sleeps may
+// be asked for more than one.
+uint32_t queue::response_batch() const
+{
+	const uint32_t half = ring_.outstanding() / 2;
+	return terms_.notify_on_idle && half > 1 ? half : 1;
+}
+
+// Takes what is there, or asks for an event and looks again.  What came before a
+// violation still counts.
+queue::harvest queue::collect(finished *out)
+{
+	harvest h;
+	spinlock::guard held(lock_);
+	auto n = ring_.available();
+	if (n.ok() && n.value() == 0)
+		n = ring_.arm(response_batch());
+	if (!n.ok()) {
+		owner_.log().say(KAPI_ERROR, "queue %u: response producer index is out of range", number_);
+		h.violated = true;
+		return h;
+	}
+	if (n.value() != 0)
+		counters_.passes.add();
+	while (h.count < n.value()) {
+		const auto checked = check_response(blkif::take_response(ring_));
+		if (!checked.ok()) {
+			h.violated = true;
+			break;
+		}
+		out[h.count++] = checked.value_or({});
+	}
+	return h;
+}
+
+// A response completes only an id that is pending, with the operation that was sent.
+result<queue::finished> queue::check_response(const blkif::taken_response &rsp)
+{
+	counters_.responses.add();
+	const auto id = rsp.id.below(depth);
+	if (!id.ok()) {
+		owner_.log().say(KAPI_ERROR, "queue %u: response id %llu is out of range", number_,
+				 static_cast<unsigned long long>(rsp.id.unchecked(for_message{})));
+		return err::protocol;
+	}
+	finished done;
+	done.id = static_cast<uint32_t>(id.value_or(0));
+	shadow &s = shadows_[done.id];
+	if (s.state != use::pending) {
+		owner_.log().say(KAPI_ERROR, "queue %u: response id %u is not pending", number_, done.id);
+		return err::protocol;
+	}
+	if (!rsp.operation.is(s.operation)) {
+		owner_.log().say(KAPI_ERROR, "queue %u: response id %u: operation %u, sent %u", number_, done.id,
+				 rsp.operation.unchecked(for_message{}), s.operation);
+		return err::protocol;
+	}
+	const bool flush = s.request.op == KAPI_BLK_FLUSH;
+	if (rsp.status.is(static_cast<int16_t>(blkif::status::okay))) {
+		done.error = 0;
+	} else if (flush && rsp.status.is(static_cast<int16_t>(blkif::status::not_supported))) {
+		// The disk has no cache to flush after all: nothing was lost.
+		done.flush_refused = true;
+	} else {
+		counters_.errors.add();
+		done.error = to_errno(err::io);
+	}
+	s.state = use::finishing;
+	return done;
+}
+
+void queue::complete(finished &done)
+{
+	shadow &s = shadows_[done.id];
+	if (terms_.data == transfer::pooled && s.request.op == KAPI_BLK_READ && done.error == 0)
+		copy(s, false);
+	bool still_held = false;
+	{
+		spinlock::guard held(lock_);
+		release_segments(s, still_held);
+	}
+	if (still_held) {
+		// The page is parked, but its user will have it back: tell him it is not good,
+		// and have nothing more to do with this backend (XSA-396).
+		owner_.log().say(KAPI_ERROR, "queue %u: the backend answered id %u but keeps its grant mapped", number_,
+				 done.id);
+		done.error = to_errno(err::io);
+		owner_.peer_broke_protocol();
+	}
+	if (done.flush_refused)
+		kapi_blkfront_no_flush(owner_.disk());
+	kapi_blkfront_complete(owner_.disk(), s.request.cookie, done.error);
+}
+
+void queue::retire(const finished *done, uint32_t n)
+{
+	bool wake = false;
+	{
+		spinlock::guard held(lock_);
+		for (uint32_t i = 0; i < n; ++i)
+			free_id(done[i].id);
+		wake = waker_owed_;
+		waker_owed_ = false;
+	}
+	if (wake)
+		kapi_blkfront_wake(owner_.disk(), number_);
+}
+
+}  // namespace xenpv::blkfront

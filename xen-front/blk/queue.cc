@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <xen-front/blk/device.hpp>
+#include <xen-front/blk/queue.hpp>
+
+#include <xenpv/blkif.hpp>
+
+namespace xenpv::blkfront {
+
+result<void> queue::connect(kapi_xenbus *bus, const connection_terms &terms, uint32_t number, grant::account &account)
+{
+	peer_ = terms.peer_domain;
+	number_ = number;
+	if (refs_.owner() == nullptr) {
+		refs_.attach(account);
+		for (uint32_t id = 0; id < depth; ++id)
+			free_ids_[free_count_++] = static_cast<uint8_t>(depth - 1 - id);
+	}
+	{
+		spinlock::guard held(lock_);
+		ring_frame_ = XENPV_TRY(grant::shared_page::make(refs_, peer_, KAPI_ATOMIC));
+		ring_ = front_ring(ring_page(ring_frame_.addr(), sizeof(blkif::request)));
+	}
+	char name[8];
+	kapi_format(name, sizeof(name), "q%u", number);
+	port_ = XENPV_TRY(channel_.open({bus, name, 0, number, terms.queues, &queue::on_event, this}));
+	return {};
+}
+
+void queue::start(const service_terms &service)
+{
+	bool notify = false;
+	uint32_t lost = 0;
+	void *lost_cookies[depth];
+	{
+		spinlock::guard held(lock_);
+		terms_ = service;
+		open_ = true;
+		// Replay what the last connection did not answer: at least once, in no
+		// particular order; the block layer orders flushes itself.
+		for (uint32_t id = 0; id < depth; ++id) {
+			shadow &s = shadows_[id];
+			if (s.state != use::pending)
+				continue;
+			if (!grant_segments(s).ok()) {
+				lost_cookies[lost++] = s.request.cookie;
+				free_id(id);
+				continue;
+			}
+			if (copies_out(s.request))
+				copy(s, true);
+			put_request(id);
+		}
+		if (ring_.has_unpushed()) {
+			counters_.pushes.add();
+			notify = ring_.push();
+		}
+	}
+	for (uint32_t i = 0; i < lost; ++i)
+		kapi_blkfront_complete(owner_.disk(), lost_cookies[i], to_errno(err::io));
+	if (notify)
+		channel_.notify();
+	kapi_blkfront_wake(owner_.disk(), number_);
+}
+
+void queue::refuse()
+{
+	spinlock::guard held(lock_);
+	open_ = false;
+}
+
+void queue::disconnect()
+{
+	refuse();
+	channel_.close();
+	bool still_held = false;
+	spinlock::guard held(lock_);
+	// What is pending is granted anew on replay, maybe to another domain.
+	for (shadow &s : shadows_)
+		if (s.state == use::pending)
+			release_segments(s, still_held);
+	pool_.clear();
+	ring_frame_ = {};
+	ring_ = {};
+}
+
+void queue::fail_pending()
+{
+	for (uint32_t id = 0; id < depth; ++id) {
+		shadow &s = shadows_[id];
+		void *cookie;
+		{
+			spinlock::guard held(lock_);
+			if (s.state != use::pending)
+				continue;
+			bool still_held = false;
+			release_segments(s, still_held);
+			cookie = s.request.cookie;
+			free_id(id);
+		}
+		kapi_blkfront_complete(owner_.disk(), cookie, to_errno(err::io));
+	}
+}
+
+void queue::free_id(uint32_t id)
+{
+	shadows_[id].state = use::free;
+	free_ids_[free_count_++] = static_cast<uint8_t>(id);
+}
+
+uint8_t queue::wire_operation(const kapi_blk_request &r) const
+{
+	const bool barrier = terms_.flush == flush_by::barrier_op;
+	switch (r.op) {
+	case KAPI_BLK_READ:
+		return static_cast<uint8_t>(blkif::op::read);
+	case KAPI_BLK_FLUSH:
+		return static_cast<uint8_t>(barrier ? blkif::op::write_barrier : blkif::op::flush);
+	default:
+		return static_cast<uint8_t>(r.fua != 0 && barrier ? blkif::op::write_barrier : blkif::op::write);
+	}
+}
+
+result<void> queue::grant_segments(shadow &s)
+{
+	const kapi_blk_request &r = s.request;
+	// A write only lets the backend read.
+	const auto rights = r.op == KAPI_BLK_READ ? grant::rights::read_write : grant::rights::read_only;
+	for (uint32_t i = 0; i < r.nr_segments; ++i) {
+		if (terms_.data == transfer::pooled) {
+			const auto page = pool_.take(refs_, peer_);
+			if (!page.ok()) {
+				while (i-- > 0)
+					pool_.put(s.page[i]);
+				return page.error();
+			}
+			s.page[i] = page.value_or(0);
+			continue;
+		}
+		auto given =
+			grant::access::give(refs_, peer_, r.segments[i].page, r.segments[i].frame, rights);
+		if (!given.ok()) {
+			// Nobody was told of these references: none can be held.
+			while (i-- > 0)
+				s.access[i] = {};
+			return given.error();
+		}
+		s.access[i] = given.take();
+	}
+	return {};
+}
+
+void queue::release_segments(shadow &s, bool &still_held)
+{
+	for (uint32_t i = 0; i < s.request.nr_segments; ++i) {
+		if (terms_.data == transfer::pooled)
+			pool_.put(s.page[i]);
+		else
+			still_held |= s.access[i].end() == grant::ended::still_held;
+	}
+}
+
+// Between the request's pages and the pool's, at the same offsets.
+void queue::copy(shadow &s, bool to_pool)
+{
+	for (uint32_t i = 0; i < s.request.nr_segments; ++i) {
+		const kapi_blk_segment &seg = s.request.segments[i];
+		auto *ours = static_cast<std::byte *>(pool_.page(s.page[i]).addr()) + seg.offset;
+		auto *theirs = static_cast<std::byte *>(seg.addr) + seg.offset;
+		__builtin_memcpy(to_pool ? ours : theirs, to_pool ? theirs : ours, seg.length);
+	}
+}
+
+void queue::put_request(uint32_t id)
+{
+	shadow &s = shadows_[id];
+	blkif::request wire{};
+	s.operation = wire_operation(s.request);
+	wire.operation = s.operation;
+	wire.nr_segments = static_cast<uint8_t>(s.request.nr_segments);
+	wire.handle = owner_.handle();
+	wire.id = id;
+	wire.sector_number = s.request.sector;
+	for (uint32_t i = 0; i < s.request.nr_segments; ++i) {
+		const kapi_blk_segment &seg = s.request.segments[i];
+		wire.segments[i].gref =
+			terms_.data == transfer::pooled ? pool_.page(s.page[i]).ref() : s.access[i].ref();
+		wire.segments[i].first_sect = static_cast<uint8_t>(seg.offset / blkif::sector_bytes);
+		wire.segments[i].last_sect =
+			static_cast<uint8_t>((seg.offset + seg.length) / blkif::sector_bytes - 1);
+	}
+	ring_.put(&wire, sizeof(wire));
+}
+
+int queue::submit(const kapi_blk_request &request)
+{
+	uint32_t id;
+	{
+		spinlock::guard held(lock_);
+		if (!open_)
+			return to_errno(owner_.broken() ? err::io : err::busy);
+		if (free_count_ == 0) {
+			counters_.no_room.add();
+			waker_owed_ = true;
+			return to_errno(err::busy);
+		}
+		id = free_ids_[free_count_ - 1];
+		shadow &s = shadows_[id];
+		s.request = request;
+		if (!grant_segments(s).ok()) {
+			counters_.no_grant.add();
+			return to_errno(err::again);
+		}
+		--free_count_;
+		s.state = use::filling;
+	}
+	shadow &s = shadows_[id];
+	uint64_t bytes = 0;
+	for (uint32_t i = 0; i < request.nr_segments; ++i)
+		bytes += request.segments[i].length;
+	// Outside the lock: this is what takes long.
+	const bool fill = copies_out(request);
+	if (fill)
+		copy(s, true);
+
+	spinlock::guard held(lock_);
+	s.state = use::pending;
+	counters_.requests.add();
+	counters_.segments.add(request.nr_segments);
+	counters_.bytes.add(bytes);
+	if (fill)
+		counters_.copied_bytes.add(bytes);
+	if (!open_) {
+		// Refused meanwhile, by the interrupt that found the peer broken.
+		bool still_held = false;
+		release_segments(s, still_held);
+		free_id(id);
+		return to_errno(err::io);
+	}
+	put_request(id);
+	return 0;
+}
+
+void queue::commit()
+{
+	bool notify = false;
+	{
+		spinlock::guard held(lock_);
+		if (!open_ || !ring_.has_unpushed())
+			return;
+		counters_.pushes.add();
+		notify = ring_.push();
+	}
+	channel_.notify_if(notify);
+}
+
+}  // namespace xenpv::blkfront

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One ring to the backend: requests become slots and grants, responses complete
+// the requests they answer and nothing else.
+#pragma once
+#include <evtchn/channel.hpp>
+#include <grant/reference.hpp>
+#include <kapi/blkfront.h>
+#include <xen-front/blk/pool.hpp>
+#include <xen-front/blk/terms.hpp>
+
+#include <xenpv/counter.hpp>
+#include <xenpv/guarded.hpp>
+
+namespace xenpv::blkfront {
+
+class device;
+
+// What the queue did since it exists.  Written under its lock.
+struct queue_counters {
+	counter requests;
+	counter segments;
+	counter bytes;
+	counter pushes;
+	counter responses;
+	counter passes; // runs of the handler that found responses
+	counter copied_bytes; // through the pool
+	counter errors; // responses other than okay
+	counter no_room; // submissions turned away because the ring was full
+	counter no_grant; // or because no reference or page was to be had
+};
+
+class queue {
+public:
+	explicit queue(device &owner) : owner_(owner) {}
+
+	// A new ring, granted and with a channel; what was pending is kept for replay().
+	// Process context.
+	[[nodiscard]] result<void> connect(kapi_xenbus *bus, const connection_terms &terms, uint32_t number,
+					   grant::account &account);
+	// What the backend needs to know.
+	[[nodiscard]] uint32_t ring_ref() const { return ring_frame_.ref(); }
+	[[nodiscard]] uint32_t port() const { return port_; }
+	// Requests may flow, beginning with those that were pending.  Process context.
+	void start(const service_terms &service);
+	// No event will come and no request is taken any more.  No submit() may run.
+	// Process context.
+	void disconnect();
+	// Everything pending completes with -EIO.  Any context but under the lock.
+	void fail_pending();
+	// From now on requests are refused.  Any context.
+	void refuse();
+
+	// See xenpv_blkfront_queue.
+	[[nodiscard]] int submit(const kapi_blk_request &request);
+	void commit();
+
+	[[nodiscard]] const queue_counters &counters() const { return counters_; }
+	[[nodiscard]] xenpv_channel_counters events() const { return channel_.counters(); }
+
+private:
+	enum class use : uint8_t { free, filling, pending, finishing };
+	struct shadow {
+		use state = use::free;
+		uint8_t operation = 0; // as sent
+		kapi_blk_request request{};
+		grant::access access[KAPI_BLK_MAX_SEGMENTS];
+		uint16_t page[KAPI_BLK_MAX_SEGMENTS] = {};
+	};
+	struct finished {
+		uint32_t id = 0;
+		int error = 0;
+		bool flush_refused = false;
+	};
+	struct harvest {
+		uint32_t count = 0;
+		bool violated = false;
+	};
+	static constexpr uint32_t depth = KAPI_BLK_QUEUE_DEPTH;
+
+	static void on_event(void *ctx);
+	void handle_event();
+	[[nodiscard]] result<void> grant_segments(shadow &s);
+	void release_segments(shadow &s, bool &still_held);
+	void copy(shadow &s, bool to_pool);
+	void put_request(uint32_t id);
+	void free_id(uint32_t id);
+	[[nodiscard]] uint8_t wire_operation(const kapi_blk_request &r) const;
+	[[nodiscard]] bool copies_out(const kapi_blk_request &r) const
+	{
+		return terms_.data == transfer::pooled && r.op == KAPI_BLK_WRITE;
+	}
+	[[nodiscard]] harvest collect(finished *out);
+	[[nodiscard]] result<finished> check_response(const blkif::taken_response &rsp);
+	void complete(finished &done);
+	void retire(const finished *done, uint32_t n);
+	[[nodiscard]] uint32_t response_batch() const;
+
+	device &owner_;
+	uint32_t peer_ = 0;
+	service_terms terms_;
+	uint32_t number_ = 0;
+	uint32_t port_ = 0;
+
+	// Order matters: the frames go before the references they are granted by.
+	spinlock lock_;
+	grant::cache refs_;
+	grant::shared_page ring_frame_;
+	pool pool_;
+	front_ring ring_;
+	bool open_ = false;
+	bool waker_owed_ = false;
+	uint32_t free_count_ = 0;
+	uint8_t free_ids_[depth] = {};
+	shadow shadows_[depth];
+	queue_counters counters_;
+	evtchn::channel channel_;
+};
+
+}  // namespace xenpv::blkfront
