@@ -1,0 +1,75 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs every test of the project, fast ones first, and counts them.
+
+Each stage prints what it does as it goes; its counts come from the closing line its own runner prints. A
+stage that ends without one, or with an exit status its counts do not explain, counts as one failure. The
+last line is the sum.
+"""
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = "/usr/bin/python3"
+
+STAGES = [
+    ("style", ["tests/style.sh"]),
+    ("build gate", ["tests/gate/run.sh"]),
+    ("unit tests", ["tests/unit/run.sh", "plain", "asan", "tsan"]),
+    ("kernel modules", ["tests/build.sh"]),
+    ("real Xen", [PYTHON, "-m", "pytest", "-q", "-rs", "tests/system"]),
+]
+
+PLAIN = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
+CTEST = re.compile(r"^\d+% tests passed, (\d+) tests? failed out of (\d+)$")
+PYTEST = re.compile(r"^=* ?((?:\d+ (?:passed|failed|errors?|skipped|deselected|warnings?)(?:, )?)+) in .*$")
+
+
+def counts(line):
+    """(passed, failed, skipped) if the line is a runner's closing line."""
+    if match := PLAIN.match(line):
+        return tuple(int(n or 0) for n in match.groups())
+    if match := CTEST.match(line):
+        failed, total = int(match[1]), int(match[2])
+        return total - failed, failed, 0
+    if match := PYTEST.match(line):
+        by_name = {name.rstrip("s"): int(n) for n, name in re.findall(r"(\d+) (\w+)", match[1])}
+        return by_name.get("passed", 0), by_name.get("failed", 0) + by_name.get("error", 0), by_name.get("skipped", 0)
+    return None
+
+
+def run(command):
+    """Runs one stage with its output passed through; returns its counts."""
+    total = [0, 0, 0]
+    stage = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, text=True, errors="replace")
+    for line in stage.stdout:
+        print("   ", line, end="", flush=True)
+        if found := counts(line.strip()):
+            total = [a + b for a, b in zip(total, found)]
+    status = stage.wait()
+    if sum(total) == 0 or (status != 0 and total[1] == 0):
+        print(f"    exit status {status} with {total[0]} passed and {total[1]} failed: counted as a failure")
+        total[1] += 1
+    return total
+
+
+def main():
+    began = time.monotonic()
+    total = [0, 0, 0]
+    for name, command in STAGES:
+        print(f"=== {name} [{time.monotonic() - began:.0f} s]", flush=True)
+        here = run(command)
+        total = [a + b for a, b in zip(total, here)]
+        print(f"--- {name}: {here[0]} passed, {here[1]} failed, {here[2]} skipped [{time.monotonic() - began:.0f} s]",
+              flush=True)
+    print(f"{total[0]} passed, {total[1]} failed, {total[2]} skipped")
+    return 1 if total[1] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

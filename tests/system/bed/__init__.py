@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The test bed: real Xen with a dom0 and guests inside QEMU, for pytest and for developers.
+
+Reading order: layout (where things are), image and tools (what is booted), accel and machine (booting it),
+channel, dom0 and guest (running commands inside), devices and counters (what tests look at), watch (what must
+not appear in any log), cli (the same for a person at a terminal).
+"""

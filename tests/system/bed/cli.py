@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""xenbed: the bed at a terminal. One boot stays up for many commands; see tests/system/README.md."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from . import devices, kmods
+from .layout import LOGS, REPO, BedError, say
+from .machine import Machine, running
+from .watch import Watch
+
+
+def _show(result):
+    sys.stdout.write(result.out)
+    sys.stderr.write(result.err)
+    if result.late:
+        say(f"did not finish within {result.limit} s")
+    return result.rc if not result.late else 124
+
+
+def _disk(text):
+    """VDEV=TARGET[,qdisk][,ro]"""
+    vdev, _, rest = text.partition("=")
+    target, *options = rest.split(",")
+    if not target or set(options) - {"qdisk", "phy", "ro"}:
+        raise argparse.ArgumentTypeError(f"{text!r}: write VDEV=TARGET[,qdisk][,ro]")
+    return devices.disk(target, vdev, "qdisk" if "qdisk" in options else "phy", "ro" not in options)
+
+
+def up(args):
+    start = time.monotonic()
+    machine = Machine.start(args.vcpus, args.memory, Path(args.modules), detached=True)
+    machine.channel.close()
+    say(f"up after {time.monotonic() - start:.0f} s, logs in {machine.dir}")
+    return 0
+
+
+def down(_args):
+    if running() is None:
+        say("no bed is up")
+        return 0
+    Machine.attach().stop()
+    say("down")
+    return 0
+
+
+def status(_args):
+    state = running()
+    if state is None:
+        say("no bed is up")
+        return 1
+    print(f"pid {state['pid']}, {state['accel']}, kernel {state['kver']}, logs {state['dir']}")
+    machine = Machine.attach()
+    print(machine.dom0.run("xl list; lsmod | grep -E '^(xen_?(blk|net)|xenpv)'; true").out, end="")
+    return 0
+
+
+def dom0(args):
+    return _show(Machine.attach().dom0.run(args.command, args.timeout, check=False))
+
+
+def guest_create(args):
+    machine = Machine.attach()
+    phy = [d for d in args.disk if d.backend == "phy"]
+    if phy and not any(machine.dom0.loaded(m) for m in ("xen-blkback", "xenpv_blkback")):
+        raise BedError(f"{phy[0].vdev} needs a backend: load one first, e.g. xenbed load dom0 xen-blkback")
+    machine.create_guest(args.name, kind=args.type, vcpus=args.vcpus, memory=args.memory, disks=args.disk)
+    return 0
+
+
+def guest_run(args):
+    return _show(Machine.attach().guest(args.name).run(args.command, args.timeout, check=False))
+
+
+def guest_destroy(args):
+    Machine.attach().guest(args.name).destroy()
+    return 0
+
+
+def guest_counts(args):
+    print(Machine.attach().guest(args.name).counts())
+    return 0
+
+
+def _where(machine, name):
+    return machine.dom0 if name == "dom0" else machine.guest(name)
+
+
+def load(args):
+    params = dict(p.partition("=")[::2] for p in args.param)
+    _where(Machine.attach(), args.where).load(args.module, **params)
+    return 0
+
+
+def unload(args):
+    _where(Machine.attach(), args.where).unload(args.module)
+    return 0
+
+
+def attach(args):
+    Machine.attach().guest(args.name).attach(args.disk)
+    return 0
+
+
+def detach(args):
+    Machine.attach().guest(args.name).detach(args.vdev, args.force)
+    return 0
+
+
+def push(args):
+    """Without --to, replaces a module in dom0, in running guests and for guests to come."""
+    machine = Machine.attach()
+    for source in map(Path, args.file):
+        if args.to:
+            where, _, target = args.to.partition(":")
+            _where(machine, where).put(source, target)
+            continue
+        if source.suffix != ".ko":
+            raise BedError(f"{source}: say where to, e.g. --to dom0:/tmp/{source.name}")
+        names = machine.dom0.run("xl list | awk 'NR > 2 { print $1 }'").out.split()
+        stripped = machine.replace_module(source)
+        for name in names:
+            machine.guest(name).put(stripped, f"/modules/{source.name}")
+        say(f"{kmods.canonical(source)}: now in dom0 {' '.join(names)}; unload and load it there")
+    return 0
+
+
+def logs(_args):
+    state = running()
+    folder = Path(state["dir"]) if state else (LOGS / "latest").resolve()
+    watch = Watch(folder)
+    for log in watch.logs():
+        print(log)
+    found = watch.findings()
+    for finding in found:
+        print(finding)
+    say(f"{len(found)} findings")
+    return 1 if found else 0
+
+
+def parser():
+    top = argparse.ArgumentParser(prog="xenbed", description=__doc__)
+    verbs = top.add_subparsers(dest="verb", required=True)
+
+    def verb(name, action, under=verbs, **kwargs):
+        sub = under.add_parser(name, **kwargs)
+        sub.set_defaults(action=action)
+        return sub
+
+    sub = verb("up", up, help="boot Xen and dom0, and leave them running")
+    sub.add_argument("--vcpus", type=int, default=1, help="of dom0; two halve its I/O rate under emulation")
+    sub.add_argument("--memory", type=int, default=3072, help="of dom0, MiB")
+    sub.add_argument("--modules", default=str(REPO), metavar="DIR", help="where the .ko files under test are")
+    verb("down", down, help="end it")
+    verb("status", status, help="what is running")
+    verb("logs", logs, help="list the logs and what is wrong in them")
+    sub = verb("dom0", dom0, help="run a command in dom0")
+    sub.add_argument("command")
+    sub.add_argument("--timeout", type=float, default=60)
+
+    guests = verbs.add_parser("guest", help="guests").add_subparsers(dest="what", required=True)
+    sub = verb("create", guest_create, guests)
+    sub.add_argument("name")
+    sub.add_argument("--type", choices=("pvh", "hvm"), default="pvh")
+    sub.add_argument("--vcpus", type=int, default=1)
+    sub.add_argument("--memory", type=int, default=384)
+    sub.add_argument("--disk", type=_disk, action="append", default=[], metavar="VDEV=TARGET[,qdisk][,ro]")
+    sub = verb("run", guest_run, guests)
+    sub.add_argument("name")
+    sub.add_argument("command")
+    sub.add_argument("--timeout", type=float, default=60)
+    for name, action in (("destroy", guest_destroy), ("counts", guest_counts)):
+        verb(name, action, guests).add_argument("name")
+
+    sub = verb("load", load, help="load a module: ours if there is one of that name, else the kernel's")
+    sub.add_argument("where", help="dom0 or a guest")
+    sub.add_argument("module")
+    sub.add_argument("param", nargs="*", metavar="NAME=VALUE")
+    sub = verb("unload", unload)
+    sub.add_argument("where")
+    sub.add_argument("module")
+    sub = verb("attach", attach, help="attach a disk to a guest")
+    sub.add_argument("name")
+    sub.add_argument("disk", type=_disk, metavar="VDEV=TARGET[,qdisk][,ro]")
+    sub = verb("detach", detach)
+    sub.add_argument("name")
+    sub.add_argument("vdev")
+    sub.add_argument("--force", action="store_true")
+    sub = verb("push", push, help="refresh modules everywhere, or copy a file with --to")
+    sub.add_argument("file", nargs="+")
+    sub.add_argument("--to", metavar="dom0:PATH|GUEST:PATH")
+    return top
+
+
+def main():
+    args = parser().parse_args()
+    try:
+        return args.action(args)
+    except BedError as error:
+        say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Virtual disks: how they are written down, attached, waited for and detached."""
+
+import time
+from dataclasses import dataclass
+
+from .layout import BedError
+
+CONNECTED = "4"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """One virtual disk; str() is xl's notation."""
+
+    target: str
+    vdev: str
+    backend: str
+    writable: bool
+
+    def __str__(self):
+        access = "rw" if self.writable else "ro"
+        return f"format=raw,vdev={self.vdev},access={access},backendtype={self.backend},target={self.target}"
+
+
+def disk(target, vdev, backend="phy", writable=True):
+    """backend 'phy' is the blkback module that dom0 has loaded, 'qdisk' is QEMU."""
+    return Disk(target, vdev, backend, writable)
+
+
+def check_names(disks, kind):
+    """xl also emulates the first four disks of an HVM guest, whatever their names: refuse the ambiguity."""
+    for one in disks:
+        if kind == "hvm" and one.vdev in ("xvda", "xvdb", "xvdc", "xvdd"):
+            raise BedError(f"{one.vdev} of an HVM guest would be emulated too: use xvde or later, or hdX")
+        if kind != "hvm" and one.vdev.startswith("hd"):
+            raise BedError(f"{one.vdev}: only an HVM guest has emulated disks")
+
+
+def device_id(vdev):
+    """The number by which xenstore knows a disk (Xen's vbd-interface document)."""
+    index = ord(vdev[-1]) - ord("a")
+    if vdev.startswith("xvd"):
+        return (202 << 8) | (index << 4) if index < 16 else (1 << 28) | (index << 8)
+    if vdev.startswith("hd") and index < 4:
+        return ((3, 22)[index // 2] << 8) | ((index % 2) << 6)
+    raise BedError(f"disk name {vdev!r}: known are xvda..xvdz and hda..hdd")
+
+
+def frontend(guest, vdev):
+    """Xenstore path of the frontend."""
+    return f"/local/domain/{guest.domid}/device/vbd/{device_id(vdev)}"
+
+
+def backend(guest, vdev):
+    """Xenstore path of the backend, or None when there is no such disk."""
+    return guest.dom0.xenstore(f"{frontend(guest, vdev)}/backend")
+
+
+def states(guest, vdev):
+    """(frontend state, backend state) as xenstore has them, None for what is not there."""
+    path = backend(guest, vdev)
+    return (guest.dom0.xenstore(f"{frontend(guest, vdev)}/state"),
+            guest.dom0.xenstore(f"{path}/state") if path else None)
+
+
+def await_states(guest, vdev, wanted, timeout=20):
+    """Waits until (frontend, backend) are as wanted."""
+    deadline = time.monotonic() + timeout * guest.dom0.factor
+    while (seen := states(guest, vdev)) != wanted:
+        if time.monotonic() > deadline:
+            raise BedError(f"{guest.name} {vdev}: states (frontend, backend) are {seen}, wanted {wanted}")
+        time.sleep(0.2)
+
+
+def attach(guest, one):
+    """Attaches a disk to a running guest; a loaded frontend connects by itself, see await_connected()."""
+    guest.dom0.run(f"xl block-attach {guest.domid} '{one}'", timeout=30)
+
+
+def await_connected(guest, vdev, timeout=20):
+    """Waits until both ends are connected and the guest has the block device; returns its path."""
+    await_states(guest, vdev, (CONNECTED, CONNECTED), timeout)
+    guest.run(f"for n in $(seq 100); do test -b /dev/{vdev} && exit 0; sleep 0.1; done; exit 1")
+    return f"/dev/{vdev}"
+
+
+def detach(guest, vdev, force=False):
+    """Detaches a disk and waits until the backend has gone."""
+    path = backend(guest, vdev)
+    if path is None:
+        raise BedError(f"{guest.name} has no disk {vdev}")
+    option = " --force" if force else ""
+    guest.dom0.run(f"xl block-detach {guest.domid} {device_id(vdev)}{option}", timeout=40)
+    deadline = time.monotonic() + 10 * guest.dom0.factor
+    while guest.dom0.xenstore(f"{path}/state") is not None:
+        if time.monotonic() > deadline:
+            raise BedError(f"{guest.name} {vdev}: the backend is still there after the detach")
+        time.sleep(0.2)

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Guests: created by xl, spoken to through a console channel that no driver under test is part of."""
+
+import base64
+import gzip
+import itertools
+import os
+import time
+
+from . import counters, devices
+from .domain import Domain
+from .layout import BedError, say, step
+from .result import Result
+
+CHUNK = 24 << 10
+PANIC = ("Kernel panic", "end Kernel panic", "bed: guest: no ")
+
+
+class Guest(Domain):
+    """Handle to a running guest."""
+
+    modules_at = "/modules"
+
+    _tags = itertools.count()
+
+    def __init__(self, machine, name, domid):
+        self.machine = machine
+        self.dom0 = machine.dom0
+        self.share = machine.share
+        self.name = name
+        self.domid = domid
+        self.console = machine.share / "xen/console" / f"guest-{name}.log"
+
+    # Life
+
+    @classmethod
+    def create(cls, machine, name, kind="pvh", vcpus=1, memory=384, disks=(), cmdline=""):
+        """Starts a guest and waits until it takes commands.
+
+        kind: 'pvh' (quick to start, PV devices only) or 'hvm' (firmware, and emulated devices next to PV
+        ones: a disk named hdX is emulated, ata_piix and sd_mod serve it).  disks: what devices.disk()
+        returns. It ends up with its tools in memory and no block or net driver loaded: tests load the one
+        they want.
+        """
+        devices.check_names(disks, kind)
+        config = _config(name, kind, vcpus, memory, disks, cmdline)
+        (machine.share / "guest" / f"{name}.cfg").write_text(config)
+        mark = machine.watch.mark()
+        try:
+            return cls._start(machine, name, kind)
+        except BedError:
+            if not machine.watch.emulator_fault(mark):
+                raise
+            say(f"guest {name} was killed by a fault of the emulator (Xen's own registers in it): once more")
+            return cls._start(machine, name, kind)
+
+    @classmethod
+    def _start(cls, machine, name, kind):
+        console = machine.share / "xen/console" / f"guest-{name}.log"
+        before = console.stat().st_size if console.exists() else 0
+        with step(f"guest {name} ({kind}): xl create"):
+            machine.dom0.run(f"xl create -q /host/guest/{name}.cfg", timeout=60)
+        guest = cls(machine, name, _domid(machine.dom0, name))
+        try:
+            with step(f"guest {name}: booting"):
+                guest._await_boot(before)
+                guest.detach("xvdz")
+                guest.unload("xen-blkfront")
+        except BaseException:
+            machine.dom0.run(f"xl destroy {name}", check=False, timeout=30)
+            raise
+        return guest
+
+    @classmethod
+    def find(cls, machine, name):
+        return cls(machine, name, _domid(machine.dom0, name))
+
+    def _await_boot(self, before):
+        limit = 60 * self.dom0.factor
+        deadline = time.monotonic() + limit
+        while True:
+            text = self.console_text(before)
+            if "bed: guest: agent on" in text:
+                break
+            if any(word in text for word in PANIC):
+                raise BedError(f"guest {self.name} died at boot, its console ends:\n{_last_lines(text)}")
+            if time.monotonic() > deadline:
+                raise BedError(f"guest {self.name} did not come up in {limit} s, its console ends:\n"
+                               f"{_last_lines(text)}")
+            time.sleep(0.2)
+        for _ in range(5):  # the first line may reach the console before the agent has made it raw
+            if self.answers():
+                return
+        raise BedError(f"the agent of guest {self.name} does not answer, its console ends:\n"
+                       f"{_last_lines(text)}")
+
+    def console_text(self, start=0):
+        if not self.console.exists():
+            return ""
+        with open(self.console, "rb") as log:
+            log.seek(start)
+            return log.read().decode(errors="replace")
+
+    def destroy(self):
+        self.dom0.run(f"xl destroy {self.name}", timeout=30)
+        self.machine.guests.pop(self.name, None)
+
+    def shutdown(self):
+        """Powers off from inside and waits until the domain has gone."""
+        self.run("echo o >/proc/sysrq-trigger", check=False, timeout=5)
+        for _ in range(30 * self.dom0.factor):
+            if self.dom0.run(f"xl domid {self.name}", check=False).rc:
+                self.machine.guests.pop(self.name, None)
+                return
+            time.sleep(1)
+        raise BedError(f"guest {self.name} did not power off")
+
+    # Commands and files
+
+    def run(self, command, timeout=20, check=True):
+        """Runs a bash command. timeout is in seconds on fast hardware; emulation gets a multiple."""
+        limit = timeout * self.dom0.factor
+        tag = f"{os.getpid()}.{next(self._tags)}"
+        packed = base64.b64encode(gzip.compress(command.encode(), mtime=0)).decode()
+        try:
+            reply = self.dom0.channel.call(limit + 10, op="guest", socket=_socket(self.name), tag=tag,
+                                           line=f"{tag} {limit} {packed}\n")["line"]
+        except BedError as error:
+            raise BedError(f"guest {self.name}: {error}; its console ends:\n"
+                           f"{_last_lines(self.console_text())}") from None
+        if reply is None:
+            result = Result(self.name, command, -1, "", "no answer from the guest's agent", True, limit)
+        else:
+            _, status, packed = reply.split()
+            out, _, err = gzip.decompress(base64.b64decode(packed)).rpartition(b"\0")
+            late = int(status) in (124, 137)  # what timeout(1) says when it had to end the command
+            result = Result(self.name, command, int(status), out.decode(errors="replace"),
+                            err.decode(errors="replace"), late, limit)
+        return result.check() if check else result
+
+    def answers(self):
+        """Whether the agent takes commands."""
+        try:
+            return self.run("true", timeout=3, check=False).rc == 0
+        except BedError:
+            return False
+
+    def put(self, source, target):
+        """Copies a file of the host into the guest, through the command channel."""
+        packed = gzip.compress(source.read_bytes(), mtime=0)
+        self.run("rm -f /tmp/put")
+        for start in range(0, len(packed), CHUNK):
+            text = base64.b64encode(packed[start:start + CHUNK]).decode()
+            self.run(f"echo {text} | base64 -d >>/tmp/put")
+        self.run(f"gzip -dc </tmp/put >{target} && rm /tmp/put")
+
+    # Devices and counters
+
+    def attach(self, disk):
+        return devices.attach(self, disk)
+
+    def detach(self, vdev, force=False):
+        devices.detach(self, vdev, force)
+
+    def counts(self):
+        return counters.read(self.dom0, self.domid)
+
+
+def _socket(name):
+    return f"/run/bed/guest-{name}.sock"
+
+
+def _last_lines(text, lines=15):
+    return "\n".join(text.splitlines()[-lines:]) or "(nothing was printed)"
+
+
+def _domid(dom0, name):
+    return int(dom0.run(f"xl domid {name}").out)
+
+
+def _config(name, kind, vcpus, memory, disks, cmdline):
+    if kind not in ("pvh", "hvm"):
+        raise BedError(f"guest kind {kind!r}: known are pvh and hvm")
+    # The tools come from dom0's second disk through QEMU's own backend: no driver under test has a part in
+    # it. Not read-only: QEMU 7.2 fails to attach such a disk. The disk is a snapshot, and guests only read
+    # it.
+    specs = [*map(str, disks), str(devices.disk("/dev/vdb", "xvdz", backend="qdisk"))]
+    # xl gives the first channel the number of the kernel's own console, and then refuses it: spend one.
+    channels = f"channel=['name=unused,connection=pty', 'name=agent,connection=socket,path={_socket(name)}']"
+    unplug = " xen_emul_unplug=unnecessary" if kind == "hvm" else ""
+    lines = [
+        f"name={name!r}", f"type={kind!r}", f"vcpus={vcpus}", f"memory={memory}",
+        "kernel='/host/guest/vmlinuz'", "ramdisk='/host/guest/initramfs'",
+        f"cmdline='console=hvc0 panic=5 loglevel=7{unplug} {cmdline}'",
+        f"disk={specs!r}", channels,
+        "on_poweroff='destroy'", "on_reboot='destroy'", "on_crash='destroy'",
+    ]
+    if kind == "hvm":
+        lines += ["vnc=0", "vga='none'", "usb=0"]
+    return "\n".join(lines) + "\n"

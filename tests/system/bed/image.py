@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Makes what is booted: hypervisor, kernel, dom0's root image and initramfs, the guests' initramfs.
+
+Everything slow is cached under a key of what it was made from; scripts of ours are kept out of the root
+image, in the initramfs, so that editing one costs a second and not a minute.
+"""
+
+import gzip
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import kmods, layout, tools
+from .layout import FILES, BedError, cached, cpio, key_of, run
+
+DOM0_PACKAGES = """
+    bash bridge-utils e2fsprogs fio iproute2 kmod procps psmisc udev util-linux xen-hypervisor-4.17-amd64
+    xen-utils-4.17 xenstore-utils qemu-system-xen
+""".split()
+
+# Dom0 chooses among these at run time; its whole module tree would be 400 MB.
+DOM0_MODULES = """
+    virtio_pci virtio_blk virtio_console ext4 crc32c_generic 9p 9pnet_virtio xenfs xen-privcmd xen-evtchn
+    xen-gntdev xen-gntalloc xen-blkback xen-netback xen-blkfront xen-netfront brd loop null_blk scsi_debug
+    dm-mod dm-flakey dm-delay bridge tun
+""".split()
+
+GUEST_MODULES = """
+    xen-blkfront xen-netfront ata_piix ata_generic sd_mod ext4 crc32c_generic loop brd dm-mod dm-flakey xfs
+    e1000 8139cp
+""".split()
+
+EARLY_DOM0 = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic"]
+
+
+@dataclass
+class Artefacts:
+    """Paths of everything a boot needs."""
+
+    kver: str
+    xen: Path
+    kernel: Path
+    dom0_root: Path
+    dom0_initramfs: Path
+    guest_initramfs: Path
+    guest_tools: Path
+
+
+def kernel_version():
+    """The newest kernel whose headers are installed: what modules are built for is what gets booted."""
+    found = [p.name[len("linux-headers-"):] for p in Path("/usr/src").glob("linux-headers-6.1.*-amd64")]
+    if not found:
+        raise BedError("no headers of a 6.1 kernel in /usr/src: run setup/setup.sh")
+    return max(found, key=lambda v: [int(n) for n in v.split("-amd64")[0].replace("-", ".").split(".")])
+
+
+def _apt_sources():
+    """The machine's own Debian sources, so that the image comes from where its packages come from."""
+    etc = Path("/etc/apt")
+    return [p for p in (etc / "sources.list.d" / "debian.sources", etc / "sources.list")
+            if p.is_file() and p.read_text().strip()]
+
+
+def _make_base(kver, out):
+    tree = out / "tree"
+    run(["mmdebstrap", "--variant=minbase", "--mode=root", f"--include={','.join(DOM0_PACKAGES)}",
+         "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+         "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
+         "--aptopt=Acquire::Languages \"none\"", "bookworm", tree, *_apt_sources()], timeout=900)
+    # Unpacked, not installed: installing a kernel makes an initramfs nobody boots.
+    run(["apt-get", "download", "-q", f"linux-image-{kver}"], timeout=300, cwd=out)
+    package = next(out.glob("linux-image-*.deb"))
+    run(["dpkg-deb", "-x", package, out / "kernel"], timeout=120)
+    package.unlink()
+    run(["depmod", "-b", out / "kernel", kver], timeout=120)
+    shutil.copy(out / "kernel" / "boot" / f"vmlinuz-{kver}", out / "vmlinuz")
+    kmods.copy_tree(out / "kernel" / "lib/modules" / kver, tree / "usr/lib/modules" / kver, DOM0_MODULES)
+    run(["depmod", "-b", tree, kver], timeout=60)
+    with gzip.open(next((tree / "boot").glob("xen-4.17*.gz"))) as packed:
+        (out / "xen").write_bytes(packed.read())
+    for name in ("boot", "dev", "var/cache", "var/lib/apt"):
+        shutil.rmtree(tree / name, ignore_errors=True)
+        (tree / name).mkdir(parents=True)
+
+
+def _make_root_image(base, out):
+    image = out / "dom0.img"
+    with open(image, "wb") as sparse:
+        sparse.truncate(1400 << 20)
+    run(["mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", base / "tree", image], timeout=300)
+
+
+def _busybox(tree):
+    for name in ("bin", "dev", "proc", "sys", "tmp", "run", "newroot", "bed"):
+        (tree / name).mkdir(parents=True)
+    source = Path("/usr/bin/busybox")
+    if not source.exists():
+        source = Path("/bin/busybox")
+    if not source.exists():
+        raise BedError("busybox is not installed: run setup/setup.sh")
+    shutil.copy(source, tree / "bin/busybox")
+    (tree / "bin/sh").symlink_to("busybox")
+
+
+def _script(name, target):
+    shutil.copy(FILES / name, target)
+    target.chmod(0o755)
+
+
+def _early_modules(base, kver, tree, names):
+    """Modules as bed/NN-name.ko, in the order in which init inserts them."""
+    source = base / "kernel/lib/modules" / kver
+    for number, path in enumerate(kmods.closure(source, names)):
+        shutil.copy(source / path, tree / "bed" / f"{number:02}-{Path(path).name}")
+
+
+def _make_dom0_initramfs(base, kver, out):
+    tree = out / "tree"
+    _busybox(tree)
+    _early_modules(base, kver, tree, EARLY_DOM0)
+    _script("dom0-initramfs", tree / "init")
+    payload = tree / "payload"
+    payload.mkdir()
+    _script("dom0-init", payload / "init")
+    _script("dom0-agent", payload / "agent")
+    run(["gcc-12", "-O1", "-Wall", "-Werror", "-o", payload / "xencount", FILES / "xencount.c",
+         "-lxenctrl", "-lxenforeignmemory"], timeout=60)
+    cpio(tree, out / "dom0.cpio.xz")
+    shutil.rmtree(tree)
+
+
+def _make_guest_initramfs(base, kver, out):
+    tree = out / "tree"
+    _busybox(tree)
+    _early_modules(base, kver, tree, ["xen-blkfront"])
+    _script("guest-init", tree / "init")
+    _script("guest-agent", tree / "bed/agent")
+    cpio(tree, out / "guest.cpio.xz")
+    shutil.rmtree(tree)
+
+
+def build():
+    """Makes what is missing and returns where it is."""
+    if os.geteuid():
+        raise BedError("the bed makes file systems with root's files in them: run it as root")
+    here = Path(__file__)
+    kver = kernel_version()
+    base_key = key_of(kver, *DOM0_PACKAGES, *DOM0_MODULES)
+    base = cached("base", base_key, lambda out: _make_base(kver, out))
+    root = cached("root", base_key, lambda out: _make_root_image(base, out))
+    scripts = sorted(p for p in FILES.iterdir() if p.is_file())
+    small = key_of(base_key, here, Path(layout.__file__), *scripts)
+    dom0 = cached("dom0-initramfs", small, lambda out: _make_dom0_initramfs(base, kver, out))
+    guest = cached("guest-initramfs", small, lambda out: _make_guest_initramfs(base, kver, out))
+    tools_key = key_of(base_key, *GUEST_MODULES, Path(tools.__file__))
+    disk = cached("guest-tools", tools_key,
+                  lambda out: tools.make(base, kver, GUEST_MODULES, out / "tools.tar"))
+    return Artefacts(kver, base / "xen", base / "vmlinuz", root / "dom0.img", dom0 / "dom0.cpio.xz",
+                     guest / "guest.cpio.xz", disk / "tools.tar")

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One QEMU with Xen and dom0 in it: started, found again by a later command, stopped.
+
+There is at most one on a host: the running QEMU itself holds the lock, so a crash of whoever started it
+neither leaves the lock behind nor lets a second one in.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from . import accel, image
+from .channel import Channel
+from .dom0 import Dom0
+from .guest import Guest
+from .layout import LOGS, REPO, BedError, cpio, run, say, step
+from .watch import Watch
+
+LOCK = Path("/run/lock/xenpv-bed.lock")
+KEEP_RUNS = 8
+
+
+def _lock():
+    """The locked file, or None when a bed is up."""
+    handle = open(LOCK, "a+", encoding="utf-8")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        return None
+    return handle
+
+
+def running():
+    """The state of the bed that is up, or None."""
+    handle = _lock()
+    if handle:
+        handle.close()
+        return None
+    try:
+        return json.loads(LOCK.read_text(encoding="utf-8"))
+    except ValueError:
+        raise BedError("another bed is just starting or ending: try again in a few seconds") from None
+
+
+class Machine:
+    def __init__(self, state, process=None):
+        self.pid = state["pid"]
+        self.dir = Path(state["dir"])
+        self.kver = state["kver"]
+        self.accel = state["accel"]
+        self.process = process
+        self.share = self.dir / "share"
+        self.watch = Watch(self.dir)
+        self.guests = {}
+        self.channel = self._connect()
+        self.dom0 = Dom0(self.channel, self.share, state["factor"])
+
+    # Starting and stopping
+
+    @classmethod
+    def start(cls, vcpus=1, memory=3072, modules=REPO, detached=False):
+        """Boots Xen and dom0 and waits for dom0's agent. memory is dom0's, in MiB."""
+        handle = _lock()
+        if handle is None:
+            raise BedError(f"a bed is up already (see {LOCK}): tests/system/xenbed down")
+        with handle:
+            handle.truncate(0)
+            made = image.build()
+            chosen = accel.choose(made.xen, made.kernel)
+            folder = _new_run()
+            share = folder / "share"
+            for name in ("modules", "guest", "xen/console"):
+                (share / name).mkdir(parents=True)
+            shutil.copy(made.kernel, share / "guest" / "vmlinuz")
+            shutil.copy(made.guest_initramfs, share / "guest" / "base.cpio.xz")
+            with step("booting Xen and dom0"):
+                process = _spawn(made, chosen, folder, vcpus, memory, handle, detached)
+                state = {"pid": process.pid, "dir": str(folder), "kver": made.kver, "accel": chosen.name,
+                         "factor": chosen.factor}
+                handle.write(json.dumps(state))
+                handle.flush()
+                try:
+                    machine = cls(state, process)
+                    machine.refresh_modules(Path(modules))
+                    machine.dom0.run("true", timeout=60)
+                except BaseException:
+                    process.kill()
+                    process.wait()
+                    say(f"boot failed, logs: {folder}\n{_tail(folder / 'xen.log')}")
+                    raise
+        return machine
+
+    @classmethod
+    def attach(cls):
+        """The bed that is up."""
+        state = running()
+        if state is None:
+            raise BedError("no bed is up: tests/system/xenbed up")
+        return cls(state)
+
+    def stop(self):
+        """Ends QEMU. Its disks are snapshots, so there is nothing to shut down in order."""
+        self.channel.close()
+        try:
+            os.kill(self.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + 10
+        while running() and time.monotonic() < deadline:
+            if self.process:
+                self.process.poll()
+            time.sleep(0.1)
+        if running():
+            os.kill(self.pid, signal.SIGKILL)
+
+    def _connect(self):
+        path = self.dir / "agent.sock"
+        deadline = time.monotonic() + 10
+        while not path.exists():
+            if time.monotonic() > deadline or (self.process and self.process.poll() is not None):
+                raise BedError(f"QEMU did not start: {_tail(self.dir / 'qemu.err')}")
+            time.sleep(0.05)
+        return Channel(path, connect_timeout=10)
+
+    # What runs inside
+
+    def refresh_modules(self, source):
+        """Makes the .ko files of a directory what dom0 and guests to come load."""
+        found = sorted(source.glob("*.ko"))
+        for old in (self.share / "modules").glob("*.ko"):
+            old.unlink()
+        for module in found:
+            self._take_module(module)
+        self._make_initramfs()
+        say(f"modules under test: {' '.join(m.name for m in found) or 'none'} (from {source})")
+
+    def replace_module(self, source):
+        """Takes one new .ko for dom0 and guests to come; returns the stripped file."""
+        stripped = self._take_module(source)
+        self._make_initramfs()
+        return stripped
+
+    def _take_module(self, source):
+        target = self.share / "modules" / source.name
+        run(["strip", "-g", "-o", target, source], timeout=20)
+        return target
+
+    def _make_initramfs(self):
+        target = self.share / "modules"
+        tree = self.dir / "overlay"
+        shutil.copytree(target, tree / "modules")
+        cpio(tree, self.dir / "overlay.cpio.xz")
+        shutil.rmtree(tree)
+        base = self.share / "guest" / "base.cpio.xz"
+        overlay = self.dir / "overlay.cpio.xz"
+        (self.share / "guest" / "initramfs").write_bytes(base.read_bytes() + overlay.read_bytes())
+
+    def create_guest(self, name, **options):
+        """See Guest.create."""
+        self.guests[name] = guest = Guest.create(self, name, **options)
+        return guest
+
+    def guest(self, name):
+        """A running guest by name, whoever created it."""
+        if name not in self.guests:
+            self.guests[name] = Guest.find(self, name)
+        return self.guests[name]
+
+
+def _new_run():
+    LOGS.mkdir(parents=True, exist_ok=True)
+    for old in sorted(LOGS.glob("2*"))[:-KEEP_RUNS + 1]:
+        shutil.rmtree(old, ignore_errors=True)
+    folder = LOGS / time.strftime("%Y%m%d-%H%M%S")
+    folder.mkdir()
+    latest = LOGS / "latest"
+    latest.unlink(missing_ok=True)
+    latest.symlink_to(folder.name)
+    return folder
+
+
+def _tail(path, lines=15):
+    if not path.exists():
+        return f"({path.name} is missing)"
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _spawn(made, chosen, folder, vcpus, memory, lock, detached):
+    xen_options = (f"console=com1 com1=115200,8n1 dom0_mem={memory}M,max:{memory}M dom0_max_vcpus={vcpus} "
+                   "loglvl=all guest_loglvl=all cpuidle=0")
+    kernel_options = "console=hvc0 panic=1 loglevel=7"
+    command = [
+        "qemu-system-x86_64", *chosen.args, "-smp", "2", "-m", str(memory + 3072), "-no-reboot",
+        "-nodefaults", "-display", "none", "-monitor", "none", "-serial", f"file:{folder}/xen.log",
+        "-kernel", made.xen, "-append", xen_options,
+        "-initrd", f"{made.kernel} {kernel_options},{made.dom0_initramfs}",
+        "-drive", f"file={made.dom0_root},if=none,id=root,format=raw,cache=unsafe,snapshot=on",
+        "-device", "virtio-blk-pci,drive=root",
+        "-drive", f"file={made.guest_tools},if=none,id=tools,format=raw,snapshot=on",
+        "-device", "virtio-blk-pci,drive=tools",
+        "-virtfs", f"local,path={folder}/share,mount_tag=host,security_model=none",
+        "-device", "virtio-serial-pci",
+        "-chardev", f"socket,id=agent,path={folder}/agent.sock,server=on,wait=off",
+        "-device", "virtserialport,chardev=agent,name=bed",
+    ]
+    if not detached:  # a test run that is killed takes its machine with it
+        command = ["setpriv", "--pdeathsig", "TERM", *command]
+    command = [str(c) for c in command]
+    (folder / "qemu.cmd").write_text("\n".join(command) + "\n")
+    with open(folder / "qemu.err", "wb") as errors:
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
+                                pass_fds=[lock.fileno()], start_new_session=True)
