@@ -128,9 +128,9 @@ static void call(struct adapter *adapter, void (*fn)(struct xenpv_blkback *back,
 	mutex_lock(&adapter->lock);
 	fn(adapter->back, arg);
 	unregister = adapter->unregister;
-	adapter->unregister = false;
 	mutex_unlock(&adapter->lock);
-	/* Locked by another: the driver is being taken off it, and that waits for us. */
+	/* Locked by another: the driver is being put on the device, and the next event
+	 * ends it; or taken off, which waits for us. */
 	if (!unregister || !device_trylock(dev))
 		return;
 	device_unlock(dev);

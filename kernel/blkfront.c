@@ -83,9 +83,13 @@ static void remove(struct xenbus_device *dev)
 	 * is answered before the engine goes.  With any other, the engine goes first
 	 * and takes with it what would never be answered.
 	 */
-	if (!READ_ONCE(bf->gone) && kapi_xenbus_peer_state(kapi_of(dev)) == XenbusStateConnected)
+	if (!READ_ONCE(bf->gone) && kapi_xenbus_peer_state(kapi_of(dev)) == XenbusStateConnected) {
+		WRITE_ONCE(bf->draining, true);
 		xenpv_disk_remove(bf);
-	kapi_blkfront_gone(bf);
+	} else {
+		kapi_blkfront_gone(bf);
+	}
+	WRITE_ONCE(bf->gone, true);
 	xenpv_blkfront_destroy(bf->front);
 	bf->front = NULL;
 	xenpv_disk_remove(bf);

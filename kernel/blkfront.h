@@ -22,6 +22,8 @@ struct kapi_blkfront {
 	/* Against remove: no disk is made any more. */
 	struct mutex make_lock;
 	bool removing;
+	/* The disk is being taken from the system while the engine still serves it. */
+	bool draining;
 
 	/* Guards `paused` and `queue` against each other, not against I/O. */
 	struct mutex pause_lock;
@@ -30,6 +32,7 @@ struct kapi_blkfront {
 
 	struct gendisk *disk; /* published with release, after all below */
 	bool added; /* the system has it; written by the work below */
+	bool settled; /* the work below is done */
 	struct work_struct add_work;
 	struct delayed_work retry_work; /* starts queues that found no memory */
 
@@ -52,8 +55,8 @@ int xenpv_vdev_decode(uint32_t device, struct xenpv_vdev *out);
 void xenpv_disk_init(struct kapi_blkfront *bf, struct xenbus_device *dev);
 /* Whether the system has the disk, or never will. */
 bool xenpv_disk_settled(struct kapi_blkfront *bf);
-/* Takes the disk from the system: with `flush` while I/O still works, which waits
- * for what is in flight. */
+/* Takes the disk from the system, once.  Waits for what is in flight: something must
+ * be there to end it, the backend or before that kapi_blkfront_gone. */
 void xenpv_disk_remove(struct kapi_blkfront *bf);
 /* Frees bf, at once or when the last holder of the disk leaves. */
 void xenpv_disk_put(struct kapi_blkfront *bf);

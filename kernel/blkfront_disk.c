@@ -46,7 +46,8 @@ static void add_disk_work(struct work_struct *work)
 	if (rc)
 		xenbus_dev_error(bf->dev, rc, "adding disk %s", bf->disk->disk_name);
 	else
-		smp_store_release(&bf->added, true);
+		bf->added = true;
+	smp_store_release(&bf->settled, true);
 }
 
 void xenpv_disk_init(struct kapi_blkfront *bf, struct xenbus_device *dev)
@@ -193,12 +194,13 @@ void kapi_blkfront_gone(struct kapi_blkfront *bf)
 
 bool xenpv_disk_settled(struct kapi_blkfront *bf)
 {
-	return smp_load_acquire(&bf->added) || READ_ONCE(bf->gone);
+	return smp_load_acquire(&bf->settled) || READ_ONCE(bf->gone);
 }
 
 void xenpv_disk_remove(struct kapi_blkfront *bf)
 {
-	if (!bf->disk)
+	/* Never made, or removed already. */
+	if (!bf->queue)
 		return;
 	flush_work(&bf->add_work);
 	if (bf->added)

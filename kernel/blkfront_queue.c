@@ -146,6 +146,23 @@ static void complete_rq(struct request *rq)
 	blk_mq_end_request(rq, pdu->status);
 }
 
+/*
+ * A slow disk is waited for.  But while the disk is removed nobody watches the backend
+ * any more: if it goes too, the engine has to be told here, or the wait has no end.
+ */
+static enum blk_eh_timer_return timed_out(struct request *rq)
+{
+	struct kapi_blkfront *bf = rq->q->queuedata;
+
+	if (READ_ONCE(bf->draining)) {
+		int state = kapi_xenbus_peer_state(kapi_of(bf->dev));
+
+		if (state != XenbusStateConnected)
+			xenpv_blkfront_backend_changed(bf->front, state);
+	}
+	return BLK_EH_RESET_TIMER;
+}
+
 static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
 {
 	struct kapi_blkfront *bf = data;
@@ -177,6 +194,7 @@ const struct blk_mq_ops xenpv_blk_mq_ops = {
 	.queue_rq = queue_rq,
 	.commit_rqs = commit_rqs,
 	.complete = complete_rq,
+	.timeout = timed_out,
 	.init_hctx = init_hctx,
 	.map_queues = map_queues,
 };

@@ -3,6 +3,8 @@
 #include <linux/export.h>
 #include <linux/mempool.h>
 #include <linux/mm.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
 #include <xen/grant_table.h>
 #include <xen/interface/grant_table.h>
 #include <xen/page.h>
@@ -33,9 +35,12 @@ struct scratch {
 static_assert(sizeof(struct scratch) <= PAGE_SIZE);
 
 /*
- * Tries the slab first, then a reserve of one per CPU, then waits for one to come
- * back, which it does after a hypercall: an allocation from it does not fail.
+ * A batch must be one hypercall, so its scratch may not fail to come.  Each CPU keeps
+ * the last one it used; then the slab is tried, then a reserve, then the wait for
+ * another batch to end, which it does after its hypercall.
  */
+#define RESERVE 4
+static DEFINE_PER_CPU(struct scratch *, spare);
 static mempool_t *scratches;
 
 /* How the table ends a chain of references: what is left of an emptied one. */
@@ -51,22 +56,31 @@ int xenpv_grant_scratch_init(void)
 	chain_end = chain;
 	gnttab_free_grant_reference(ref);
 
-	scratches = mempool_create_kmalloc_pool(num_online_cpus(), sizeof(struct scratch));
+	scratches = mempool_create_kmalloc_pool(RESERVE, sizeof(struct scratch));
 	return scratches ? 0 : -ENOMEM;
 }
 
 void xenpv_grant_scratch_exit(void)
 {
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		kfree(per_cpu(spare, cpu));
 	mempool_destroy(scratches);
 }
 
 static struct scratch *scratch_get(void)
 {
-	return mempool_alloc(scratches, GFP_NOIO);
+	struct scratch *s = this_cpu_xchg(spare, NULL);
+
+	return s ? s : mempool_alloc(scratches, GFP_NOIO);
 }
 
 static void scratch_put(struct scratch *s)
 {
+	/* The reserve first: somebody may wait for it. */
+	if (READ_ONCE(scratches->curr_nr) == scratches->min_nr && !this_cpu_cmpxchg(spare, NULL, s))
+		return;
 	mempool_free(s, scratches);
 }
 
@@ -163,7 +177,8 @@ static void undo_maps(struct scratch *s, struct kapi_map_op *ops, uint32_t count
 	struct kapi_map_op *op;
 
 	for (op = ops; op < ops + count; ++op) {
-		if (op->status == KAPI_GNTST_OKAY && unmap_scratch(s, op, 1))
+		if (op->status == KAPI_GNTST_OKAY &&
+		    (unmap_scratch(s, op, 1) || s->unmap[0].status != GNTST_okay))
 			pr_warn_once("xenpv: a frame of domain %u stays mapped\n", op->domid);
 		op->status = KAPI_GNTST_GENERAL_ERROR;
 	}

@@ -35,7 +35,8 @@ void xenpv_blkback_stats(struct xenpv_blkback *back, struct kapi_blkback_stats *
 /* --- the adapter, called by the engine ---------------------------------- */
 
 /* The frontend has gone for good and the toolstack does not keep the device:
- * unregister it (asynchronously). */
+ * unregister it.  Only inside xenpv_blkback_hotplug or xenpv_blkback_frontend_changed;
+ * it happens after that returns. */
 void kapi_blkback_unregister(struct kapi_xenbus *bus);
 
 KAPI_END

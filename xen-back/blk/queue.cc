@@ -13,6 +13,7 @@ result<void> queue::open(kapi_xenbus *bus, kapi_bdev *disk, const terms &agreed,
 	disk_ = disk;
 	number_ = number;
 	layout_ = agreed.layout;
+	arms_ahead_ = agreed.arms_ahead;
 	for (job &j : jobs_) {
 		j.owner = this;
 		j.next = free_jobs_;
@@ -145,7 +146,7 @@ bool queue::rest()
 		return false;
 	// A frontend that armed ahead has not been told of the last responses, and nobody
 	// will do it while this thread sleeps.
-	if (silent_ && ring_.peer_waits_for_more())
+	if (silent_ && arms_ahead_ && ring_.peer_waits_for_more())
 		channel_.notify();
 	silent_ = false;
 	const bool sleep = done_.with([](completions &d) { return d.asleep = d.list == nullptr; });

@@ -111,6 +111,7 @@ private:
 	disk_limits limits_;
 	pace pace_;
 	bool broken_ = false;
+	bool arms_ahead_ = false; // the frontend may wait for more than one response
 	bool silent_ = false; // responses were pushed that nobody was told of
 	bool found_work_ = false; // since the last event was settled
 	bool fence_ = false; // a barrier is in flight: nothing may pass it

@@ -19,9 +19,7 @@ void queue::handle_event()
 	for (;;) {
 		finished done[depth];
 		const harvest h = collect(done);
-		for (uint32_t i = 0; i < h.count; ++i)
-			complete(done[i]);
-		retire(done, h.count);
+		complete(done, h.count);
 		if (h.violated) {
 			// The channel stays masked: this peer has nothing more to say.
 			debt.withhold();
@@ -107,38 +105,44 @@ result<queue::finished> queue::check_response(const blkif::taken_response &rsp)
 	return done;
 }
 
-void queue::complete(finished &done)
+// Ids and references are free before the block layer hears: it may come back with the
+// next request before this returns.
+void queue::complete(finished *done, uint32_t n)
 {
-	shadow &s = shadows_[done.id];
-	if (terms_.data == transfer::pooled && s.request.op == KAPI_BLK_READ && done.error == 0)
-		copy(s, false);
+	for (uint32_t i = 0; i < n; ++i) {
+		shadow &s = shadows_[done[i].id];
+		if (terms_.data == transfer::pooled && s.request.op == KAPI_BLK_READ && done[i].error == 0)
+			copy(s, false);
+	}
+	bool wake = false;
 	bool still_held = false;
 	{
 		spinlock::guard held(lock_);
-		release_segments(s, still_held);
+		for (uint32_t i = 0; i < n; ++i) {
+			shadow &s = shadows_[done[i].id];
+			if (terms_.data == transfer::pooled && s.request.op == KAPI_BLK_READ)
+				for (uint32_t k = 0; k < s.request.nr_segments; ++k)
+					counters_.copied_bytes.add(s.request.segments[k].length);
+			bool held_here = false;
+			release_segments(s, held_here);
+			// The page is parked, but its user will have it back: tell him that it is
+			// not good (XSA-396).
+			if (held_here)
+				done[i].error = to_errno(err::io);
+			still_held |= held_here;
+			done[i].cookie = s.request.cookie;
+			free_id(done[i].id);
+		}
+		wake = n != 0 && std::exchange(waker_owed_, false);
 	}
 	if (still_held) {
-		// The page is parked, but its user will have it back: tell him it is not good,
-		// and have nothing more to do with this backend (XSA-396).
-		owner_.log().say(KAPI_ERROR, "queue %u: the backend answered id %u but keeps its grant mapped", number_,
-				 done.id);
-		done.error = to_errno(err::io);
+		owner_.log().say(KAPI_ERROR, "queue %u: the backend answered but keeps the grants mapped", number_);
 		owner_.peer_broke_protocol();
 	}
-	if (done.flush_refused)
-		kapi_blkfront_no_flush(owner_.disk());
-	kapi_blkfront_complete(owner_.disk(), s.request.cookie, done.error);
-}
-
-void queue::retire(const finished *done, uint32_t n)
-{
-	bool wake = false;
-	{
-		spinlock::guard held(lock_);
-		for (uint32_t i = 0; i < n; ++i)
-			free_id(done[i].id);
-		wake = waker_owed_;
-		waker_owed_ = false;
+	for (uint32_t i = 0; i < n; ++i) {
+		if (done[i].flush_refused)
+			kapi_blkfront_no_flush(owner_.disk());
+		kapi_blkfront_complete(owner_.disk(), done[i].cookie, done[i].error);
 	}
 	if (wake)
 		kapi_blkfront_wake(owner_.disk(), number_);

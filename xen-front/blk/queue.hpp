@@ -68,6 +68,7 @@ private:
 	};
 	struct finished {
 		uint32_t id = 0;
+		void *cookie = nullptr;
 		int error = 0;
 		bool flush_refused = false;
 	};
@@ -91,8 +92,7 @@ private:
 	}
 	[[nodiscard]] harvest collect(finished *out);
 	[[nodiscard]] result<finished> check_response(const blkif::taken_response &rsp);
-	void complete(finished &done);
-	void retire(const finished *done, uint32_t n);
+	void complete(finished *done, uint32_t n);
 	[[nodiscard]] uint32_t response_batch() const;
 
 	device &owner_;
