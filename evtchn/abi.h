@@ -31,8 +31,7 @@ struct xenpv_channel_counters {
 };
 
 /* 0 or -errno.  *port: what the frontend publishes.  Process context. */
-int xenpv_channel_open(const struct xenpv_channel_config *config, struct xenpv_channel **out,
-		       uint32_t *port);
+int xenpv_channel_open(const struct xenpv_channel_config *config, struct xenpv_channel **out, uint32_t *port);
 /* Waits for a running handler.  Process context. */
 void xenpv_channel_close(struct xenpv_channel *channel);
 
@@ -40,8 +39,7 @@ void xenpv_channel_close(struct xenpv_channel *channel);
 void xenpv_channel_notify(struct xenpv_channel *channel);
 void xenpv_channel_suppressed(struct xenpv_channel *channel);
 void xenpv_channel_end(struct xenpv_channel *channel, bool spurious);
-void xenpv_channel_read(const struct xenpv_channel *channel,
-			struct xenpv_channel_counters *counters);
+void xenpv_channel_read(const struct xenpv_channel *channel, struct xenpv_channel_counters *counters);
 
 KAPI_END
 #endif

@@ -43,7 +43,7 @@ void show(void *ctx, kapi_text *out)
 		   static_cast<unsigned long long>(c.sent), static_cast<unsigned long long>(c.suppressed));
 }
 
-}  // namespace
+} // namespace
 
 int xenpv_channel_open(const xenpv_channel_config *config, xenpv_channel **out, uint32_t *port)
 {

@@ -89,4 +89,4 @@ private:
 	std::atomic<bool> pending_{false};
 };
 
-}  // namespace xenpv::evtchn
+} // namespace xenpv::evtchn

@@ -14,4 +14,4 @@ namespace xenpv::evtchn {
 	return static_cast<uint32_t>(uint64_t{queue % queues} * cpus / queues);
 }
 
-}  // namespace xenpv::evtchn
+} // namespace xenpv::evtchn

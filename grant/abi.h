@@ -38,8 +38,7 @@ struct xenpv_grant_usage {
 struct xenpv_grant_account *xenpv_grant_account_create(const char *owner);
 /* What is parked stays parked, accounted to nobody, until the peer lets go. */
 void xenpv_grant_account_destroy(struct xenpv_grant_account *account);
-void xenpv_grant_account_usage(struct xenpv_grant_account *account,
-			       struct xenpv_grant_usage *usage);
+void xenpv_grant_account_usage(struct xenpv_grant_account *account, struct xenpv_grant_usage *usage);
 
 /* Any context. */
 void xenpv_ref_cache_attach(struct xenpv_ref_cache *cache, struct xenpv_grant_account *account);
@@ -50,6 +49,9 @@ int xenpv_ref_cache_refill(struct xenpv_ref_cache *cache);
 /* Gives a batch back to the domain. */
 void xenpv_ref_cache_drain(struct xenpv_ref_cache *cache);
 
+/* Access through `ref` is over for good: reference and page go back, at once or,
+ * while the peer has it mapped, by way of the parking lot.  Any context. */
+void xenpv_grant_close(struct xenpv_grant_account *account, uint32_t ref, void *page);
 /* The peer still has `ref` mapped: keep it and the caller's reference on `page`
  * until it lets go.  Any context. */
 void xenpv_grant_park(struct xenpv_grant_account *account, uint32_t ref, void *page);
@@ -70,7 +72,7 @@ void xenpv_grant_map(struct xenpv_grant_account *account, struct kapi_map_op *op
 /* Unmaps those whose status is 0: they are moved to the front of `ops`, their
  * number is returned, and their status says whether the page may be reused. */
 uint32_t xenpv_grant_unmap(struct xenpv_grant_account *account, struct kapi_map_op *ops, uint32_t count,
-		       struct xenpv_grant_costs *costs);
+			   struct xenpv_grant_costs *costs);
 void xenpv_grant_copy(struct kapi_copy_op *ops, uint32_t count, struct xenpv_grant_costs *costs);
 
 /* Module life. */

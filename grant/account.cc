@@ -57,7 +57,8 @@ static void show(void *ctx, kapi_text *out)
 {
 	xenpv_grant_usage u{};
 	xenpv_grant_account_usage(static_cast<xenpv_grant_account *>(ctx), &u);
-	kapi_print(out, "in_use %llu\npeak %llu\ncached %llu\nparked %llu\nparked_total %llu\nexhausted %llu\nmapped %llu\n",
+	kapi_print(out,
+		   "in_use %llu\npeak %llu\ncached %llu\nparked %llu\nparked_total %llu\nexhausted %llu\nmapped %llu\n",
 		   static_cast<unsigned long long>(u.in_use), static_cast<unsigned long long>(u.peak),
 		   static_cast<unsigned long long>(u.cached), static_cast<unsigned long long>(u.parked),
 		   static_cast<unsigned long long>(u.parked_total), static_cast<unsigned long long>(u.exhausted),
@@ -82,12 +83,17 @@ void count_unparked(xenpv_grant_account *account)
 	account->release();
 }
 
+void count_revoked(xenpv_grant_account *account)
+{
+	account->state.with([](auto &b) { --b.reserved; });
+}
+
 void count_mapped(xenpv_grant_account *account, int64_t change)
 {
 	account->state.with([change](auto &b) { b.mapped += static_cast<uint64_t>(change); });
 }
 
-}  // namespace xenpv::grant
+} // namespace xenpv::grant
 
 xenpv_grant_account *xenpv_grant_account_create(const char *owner)
 {

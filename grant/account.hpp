@@ -44,4 +44,4 @@ private:
 	xenpv_grant_account *handle_ = nullptr;
 };
 
-}  // namespace xenpv::grant
+} // namespace xenpv::grant

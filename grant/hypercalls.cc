@@ -46,13 +46,13 @@ void run_batch(Op *ops, uint32_t count, uint32_t batch, uint64_t &hypercalls, ui
 	}
 }
 
-}  // namespace
-}  // namespace xenpv::grant
+} // namespace
+} // namespace xenpv::grant
 
 void xenpv_grant_map(xenpv_grant_account *account, kapi_map_op *ops, uint32_t count, xenpv_grant_costs *costs)
 {
 	if (count == 0)
-		return;  // no hypercall for nothing
+		return; // no hypercall for nothing
 	xenpv::grant::run_batch(ops, count, KAPI_MAP_BATCH, costs->map_hypercalls, costs->map_operations,
 				kapi_grant_map);
 	int64_t mapped = 0;

@@ -12,6 +12,7 @@ namespace xenpv::grant {
 void count_parked(xenpv_grant_account *account);
 // Ends the account's life when it was the last holder.
 void count_unparked(xenpv_grant_account *account);
+void count_revoked(xenpv_grant_account *account);
 void count_mapped(xenpv_grant_account *account, int64_t change);
 
-}  // namespace xenpv::grant
+} // namespace xenpv::grant

@@ -62,14 +62,13 @@ void reclaim(void *)
 		if (p == nullptr)
 			return;
 		const bool been_round = p == first_held;
-		if (been_round || !kapi_grant_end(p->ref)) {
+		if (been_round || !kapi_grant_revoke(p->ref)) {
 			the_lot->queue.with([p](waiting &w) { w.push(p); });
 			if (been_round)
 				break;
 			first_held = first_held == nullptr ? p : first_held;
 			continue;
 		}
-		kapi_grant_free(&p->ref, 1);
 		kapi_page_release(p->page);
 		count_unparked(p->account);
 		kapi_free(p);
@@ -78,8 +77,8 @@ void reclaim(void *)
 		kapi_delayed_schedule(the_lot->work, interval_ms);
 }
 
-}  // namespace
-}  // namespace xenpv::grant
+} // namespace
+} // namespace xenpv::grant
 
 using xenpv::grant::the_lot;
 
@@ -96,6 +95,16 @@ void xenpv_grant_park(xenpv_grant_account *account, uint32_t ref, void *page)
 	p->ref = ref;
 	the_lot->queue.with([&p](auto &w) { w.push(p.release()); });
 	kapi_delayed_schedule(the_lot->work, xenpv::grant::interval_ms);
+}
+
+void xenpv_grant_close(xenpv_grant_account *account, uint32_t ref, void *page)
+{
+	if (!kapi_grant_revoke(ref)) {
+		xenpv_grant_park(account, ref, page);
+		return;
+	}
+	xenpv::grant::count_revoked(account);
+	kapi_page_release(page);
 }
 
 int xenpv_grant_init()
@@ -116,10 +125,8 @@ void xenpv_grant_exit()
 	// Still held now means held for as long as the peer lives: the references and
 	// pages stay out of use, which is the safe end.
 	while (auto *p = the_lot->queue.with([](auto &w) { return w.pop(); })) {
-		if (kapi_grant_end(p->ref)) {
-			kapi_grant_free(&p->ref, 1);
+		if (kapi_grant_revoke(p->ref))
 			kapi_page_release(p->page);
-		}
 		xenpv::grant::count_unparked(p->account);
 		kapi_free(p);
 	}

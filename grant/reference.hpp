@@ -38,7 +38,7 @@ public:
 		if (state_.count == 0)
 			XENPV_CHECK(from_rc(xenpv_ref_cache_refill(&state_)));
 		const uint32_t left = state_.count - 1;
-		__atomic_store_n(&state_.count, left, __ATOMIC_RELAXED);  // read by the account
+		__atomic_store_n(&state_.count, left, __ATOMIC_RELAXED); // read by the account
 		return state_.refs[left];
 	}
 	void put(uint32_t ref)
@@ -67,10 +67,7 @@ public:
 		kapi_grant_access(ref, domid, frame, r == rights::read_only);
 		return access(refs, ref, page);
 	}
-	access(access &&o) noexcept
-	    : refs_(std::exchange(o.refs_, nullptr)), page_(o.page_), ref_(o.ref_)
-	{
-	}
+	access(access &&o) noexcept : refs_(std::exchange(o.refs_, nullptr)), page_(o.page_), ref_(o.ref_) {}
 	access &operator=(access &&o) noexcept
 	{
 		if (this != &o) {
@@ -86,7 +83,8 @@ public:
 	[[nodiscard]] explicit operator bool() const { return refs_ != nullptr; }
 	[[nodiscard]] uint32_t ref() const { return ref_; }
 
-	// Under the lock that serialises the cache.
+	// When the peer has answered and must have let go.  Under the lock that serialises
+	// the cache.
 	[[nodiscard]] ended end()
 	{
 		cache *refs = std::exchange(refs_, nullptr);
@@ -103,10 +101,11 @@ public:
 
 private:
 	access(cache &refs, uint32_t ref, void *page) : refs_(&refs), page_(page), ref_(ref) {}
+	// At the end of a connection the peer may still have it mapped, and rightly so.
 	void drop()
 	{
-		// Parked when still held: nothing is left for the caller to do.
-		static_cast<void>(end());
+		if (cache *refs = std::exchange(refs_, nullptr))
+			xenpv_grant_close(refs->owner(), ref_, page_);
 	}
 
 	cache *refs_ = nullptr;
@@ -147,4 +146,4 @@ private:
 	kapi_page page_{};
 };
 
-}  // namespace xenpv::grant
+} // namespace xenpv::grant

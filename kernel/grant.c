@@ -131,6 +131,12 @@ bool kapi_grant_end(uint32_t ref)
 }
 EXPORT_SYMBOL_GPL(kapi_grant_end);
 
+bool kapi_grant_revoke(uint32_t ref)
+{
+	return gnttab_try_end_foreign_access(ref);
+}
+EXPORT_SYMBOL_GPL(kapi_grant_revoke);
+
 int kapi_foreign_pages_alloc(void **pages, uint32_t count)
 {
 	return gnttab_alloc_pages(count, (struct page **)pages);

@@ -11,6 +11,7 @@ EXPORT_SYMBOL_GPL(xenpv_ref_cache_attach);
 EXPORT_SYMBOL_GPL(xenpv_ref_cache_detach);
 EXPORT_SYMBOL_GPL(xenpv_ref_cache_refill);
 EXPORT_SYMBOL_GPL(xenpv_ref_cache_drain);
+EXPORT_SYMBOL_GPL(xenpv_grant_close);
 EXPORT_SYMBOL_GPL(xenpv_grant_park);
 EXPORT_SYMBOL_GPL(xenpv_grant_map);
 EXPORT_SYMBOL_GPL(xenpv_grant_unmap);

@@ -150,4 +150,4 @@ inline constexpr const char *protocol_32 = "x86_32-abi";
 // safe.  From a frontend: it may arm ahead.
 inline constexpr const char *key_notify_on_idle = "feature-notify-on-idle";
 
-}  // namespace xenpv::blkif
+} // namespace xenpv::blkif

@@ -25,4 +25,4 @@ private:
 	std::atomic<uint64_t> value_{0};
 };
 
-}  // namespace xenpv
+} // namespace xenpv

@@ -72,4 +72,4 @@ private:
 	T value_;
 };
 
-}  // namespace xenpv
+} // namespace xenpv

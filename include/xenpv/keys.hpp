@@ -57,4 +57,4 @@ private:
 	reporter &log_;
 };
 
-}  // namespace xenpv
+} // namespace xenpv

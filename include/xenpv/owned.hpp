@@ -52,4 +52,4 @@ template <typename T, typename... Args>
 	return owned<T>{raw ? ::new (raw) T(std::forward<Args>(args)...) : nullptr};
 }
 
-}  // namespace xenpv
+} // namespace xenpv

@@ -45,4 +45,4 @@ struct hypervisor_checks {};
 struct for_message {};
 struct every_value_is_valid {};
 
-}  // namespace xenpv
+} // namespace xenpv

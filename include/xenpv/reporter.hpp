@@ -66,4 +66,4 @@ private:
 	guarded<window> window_;
 };
 
-}  // namespace xenpv
+} // namespace xenpv

@@ -25,8 +25,14 @@ enum class err : int {
 	timed_out = 110,
 };
 
-[[nodiscard]] constexpr int to_errno(err e) { return -static_cast<int>(e); }
-[[nodiscard]] constexpr err from_errno(int rc) { return static_cast<err>(rc < 0 ? -rc : rc); }
+[[nodiscard]] constexpr int to_errno(err e)
+{
+	return -static_cast<int>(e);
+}
+[[nodiscard]] constexpr err from_errno(int rc)
+{
+	return static_cast<err>(rc < 0 ? -rc : rc);
+}
 
 template <typename T>
 class [[nodiscard]] result {
@@ -64,21 +70,24 @@ private:
 	err err_ = err::none;
 };
 
-[[nodiscard]] constexpr result<void> from_rc(int rc) { return rc < 0 ? result<void>(from_errno(rc)) : result<void>(); }
+[[nodiscard]] constexpr result<void> from_rc(int rc)
+{
+	return rc < 0 ? result<void>(from_errno(rc)) : result<void>();
+}
 
-}  // namespace xenpv
+} // namespace xenpv
 
 // The value of an expression, or leave the function with its error.
-#define XENPV_TRY(expr)                              \
-	({                                           \
-		auto xenpv_try_ = (expr);            \
-		if (!xenpv_try_.ok())                \
-			return xenpv_try_.error();   \
-		xenpv_try_.take();                   \
+#define XENPV_TRY(expr)                            \
+	({                                         \
+		auto xenpv_try_ = (expr);          \
+		if (!xenpv_try_.ok())              \
+			return xenpv_try_.error(); \
+		xenpv_try_.take();                 \
 	})
 // The same for result<void>.
-#define XENPV_CHECK(expr)                          \
-	do {                                       \
-		if (auto r_ = (expr); !r_.ok())    \
-			return r_.error();         \
+#define XENPV_CHECK(expr)                       \
+	do {                                    \
+		if (auto r_ = (expr); !r_.ok()) \
+			return r_.error();      \
 	} while (false)

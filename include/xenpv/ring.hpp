@@ -123,7 +123,7 @@ public:
 	[[nodiscard]] result<uint32_t> arm(uint32_t after)
 	{
 		page_.rsp_event().store(rsp_taken_ + after, std::memory_order_relaxed);
-		std::atomic_thread_fence(std::memory_order_seq_cst);  // as in push()
+		std::atomic_thread_fence(std::memory_order_seq_cst); // as in push()
 		return available();
 	}
 
@@ -170,7 +170,7 @@ public:
 	[[nodiscard]] result<uint32_t> arm()
 	{
 		page_.req_event().store(req_taken_ + 1, std::memory_order_relaxed);
-		std::atomic_thread_fence(std::memory_order_seq_cst);  // pairs with front_ring::push
+		std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with front_ring::push
 		return available();
 	}
 
@@ -181,7 +181,7 @@ public:
 	[[nodiscard]] bool push()
 	{
 		const uint32_t before = rsp_pushed_;
-		page_.rsp_prod().store(rsp_made_, std::memory_order_release);  // as front_ring::push
+		page_.rsp_prod().store(rsp_made_, std::memory_order_release); // as front_ring::push
 		rsp_pushed_ = rsp_made_;
 		std::atomic_thread_fence(std::memory_order_seq_cst);
 		return event_crossed(page_.rsp_event().load(std::memory_order_relaxed), before, rsp_made_);
@@ -200,4 +200,4 @@ private:
 	uint32_t rsp_pushed_ = 0;
 };
 
-}  // namespace xenpv
+} // namespace xenpv

@@ -69,4 +69,4 @@ struct device_number {
 	return *a == *b;
 }
 
-}  // namespace xenpv
+} // namespace xenpv

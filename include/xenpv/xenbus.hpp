@@ -16,4 +16,4 @@ enum class xenbus_state : int {
 	reconfigured = 8,
 };
 
-}  // namespace xenpv
+} // namespace xenpv

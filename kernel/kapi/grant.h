@@ -16,8 +16,13 @@ void kapi_grant_free(const uint32_t *refs, uint32_t count);
 
 /* Lets `domid` reach `frame` through `ref`.  Memory writes only, no hypercall. */
 void kapi_grant_access(uint32_t ref, uint32_t domid, uint64_t frame, bool readonly);
-/* Ends access.  False: the peer still has it mapped, nothing changed. */
+/* Ends access; the reference stays the caller's.  False: the peer still has it
+ * mapped, nothing changed, and the kernel says so in the log: for use where the peer
+ * has no right to. */
 bool kapi_grant_end(uint32_t ref);
+/* Ends access and gives the reference back to the domain.  False, and silent, while
+ * the peer still has it mapped. */
+bool kapi_grant_revoke(uint32_t ref);
 
 /* Status of one operation of a batch: 0, or a negative GNTST_ value of Xen. */
 #define KAPI_GNTST_OKAY 0

@@ -11,7 +11,7 @@ namespace {
 	return cpus < most_queues ? cpus : most_queues;
 }
 
-}  // namespace
+} // namespace
 
 device::~device()
 {
@@ -60,7 +60,7 @@ void device::hotplug()
 	char text[32];
 	const int length = kapi_xenbus_read(bus_, KAPI_OWN, "physical-device", text, sizeof(text));
 	if (length == to_errno(err::not_found))
-		return;  // the script has not run yet
+		return; // the script has not run yet
 	const auto number = length < 0 ? result<device_number>(from_errno(length)) : parse_device(text);
 	if (!number.ok()) {
 		log_.say(KAPI_ERROR, "xenstore key physical-device: \"%s\" is not MAJOR:MINOR in hexadecimal",
@@ -258,4 +258,4 @@ void device::add_stats(kapi_blkback_stats &out)
 		queues_[i]->add_to(out);
 }
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

@@ -54,10 +54,7 @@ private:
 	void disconnect();
 	void fail(err e, const char *what);
 	void enter(xenbus_state state) { kapi_xenbus_switch_state(bus_, static_cast<int>(state)); }
-	[[nodiscard]] xenbus_state frontend_state()
-	{
-		return static_cast<xenbus_state>(kapi_xenbus_peer_state(bus_));
-	}
+	[[nodiscard]] xenbus_state frontend_state() { return static_cast<xenbus_state>(kapi_xenbus_peer_state(bus_)); }
 	static void later(void *ctx);
 	static void show(void *ctx, kapi_text *out);
 
@@ -79,4 +76,4 @@ private:
 	owned<queue> queues_[most_queues];
 };
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

@@ -63,7 +63,8 @@ result<kapi_map_op> frames::prepare(uint32_t gref, bool readonly)
 		free_count_ = chunk;
 	}
 	// A kept frame will be used both ways.
-	return kapi_map_op{free_[--free_count_], gref, domid_, readonly && !persistent_, KAPI_GNTST_GENERAL_ERROR, 0, 0};
+	return kapi_map_op{free_[--free_count_],     gref, domid_, readonly && !persistent_,
+			   KAPI_GNTST_GENERAL_ERROR, 0,    0};
 }
 
 void frames::map(kapi_map_op *ops, uint32_t count)
@@ -98,4 +99,4 @@ void frames::put_page(void *page)
 	free_[free_count_++] = page;
 }
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

@@ -68,4 +68,4 @@ private:
 	xenpv_grant_costs costs_{};
 };
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

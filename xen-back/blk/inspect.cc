@@ -26,7 +26,7 @@ void line(kapi_text *out, const char *name, uint64_t value)
 	kapi_print(out, "  %s %llu\n", name, static_cast<unsigned long long>(value));
 }
 
-}  // namespace
+} // namespace
 
 void queue::add_to(kapi_blkback_stats &out) const
 {
@@ -77,4 +77,4 @@ void device::show(void *ctx, kapi_text *out)
 		self->queues_[i]->print(out);
 }
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

@@ -60,4 +60,4 @@ private:
 	uint8_t history_ = 0;
 };
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

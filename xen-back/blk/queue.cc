@@ -30,7 +30,8 @@ result<void> queue::open(kapi_xenbus *bus, kapi_bdev *disk, const terms &agreed,
 	if (worker_ == nullptr)
 		return err::no_memory;
 	kapi_format(name, sizeof(name), "q%u", number);
-	const auto port = channel_.open({bus, name, agreed.at[number].port, number, agreed.queues, &queue::on_event, this});
+	const auto port =
+		channel_.open({bus, name, agreed.at[number].port, number, agreed.queues, &queue::on_event, this});
 	if (!port.ok())
 		return port.error();
 	// Requests may have been there before the channel was.
@@ -92,7 +93,7 @@ void queue::serve(kapi_worker *self)
 			continue;
 		}
 		if (broken_)
-			return;  // the channel stays masked
+			return; // the channel stays masked
 		pace_.idle(kapi_now_ns());
 		if (poll(self))
 			continue;
@@ -196,4 +197,4 @@ void queue::publish_costs()
 	counters_.kept_frames.set(frames_.kept_count());
 }
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

@@ -134,4 +134,4 @@ private:
 	evtchn::channel channel_;
 };
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

@@ -34,8 +34,8 @@ namespace {
 		}
 		const uint32_t sectors = uint32_t{last.value_or(0)} - first.value_or(0) + 1;
 		if ((sectors & mask) != 0) {
-			log.say(KAPI_ERROR, "segment %u: %u sectors are not a multiple of the %u-byte block", i, sectors,
-				sector_size);
+			log.say(KAPI_ERROR, "segment %u: %u sectors are not a multiple of the %u-byte block", i,
+				sectors, sector_size);
 			return false;
 		}
 		out.pieces[i] = {s.gref.unchecked(hypervisor_checks{}), first.value_or(0) * blkif::sector_bytes,
@@ -45,7 +45,7 @@ namespace {
 	return true;
 }
 
-}  // namespace
+} // namespace
 
 blkif::status check_request(const blkif::taken_request &r, const disk_limits &disk, reporter &log, plan &out)
 {
@@ -97,4 +97,4 @@ blkif::status check_request(const blkif::taken_request &r, const disk_limits &di
 	return blkif::status::okay;
 }
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

@@ -37,4 +37,4 @@ struct plan {
 [[nodiscard]] blkif::status check_request(const blkif::taken_request &request, const disk_limits &disk, reporter &log,
 					  plan &out);
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

@@ -239,4 +239,4 @@ void queue::answer(job *j)
 	free_jobs_ = j;
 }
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

@@ -25,7 +25,7 @@ namespace {
 	return err::invalid;
 }
 
-}  // namespace
+} // namespace
 
 result<terms> read_terms(kapi_xenbus *bus, uint32_t queues_offered, reporter &log)
 {
@@ -50,4 +50,4 @@ result<terms> read_terms(kapi_xenbus *bus, uint32_t queues_offered, reporter &lo
 	return t;
 }
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

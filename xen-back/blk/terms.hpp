@@ -27,4 +27,4 @@ struct terms {
 // Reports key and value of what is wrong.  Process context.
 [[nodiscard]] result<terms> read_terms(kapi_xenbus *bus, uint32_t queues_offered, reporter &log);
 
-}  // namespace xenpv::blkback
+} // namespace xenpv::blkback

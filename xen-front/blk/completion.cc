@@ -148,4 +148,4 @@ void queue::complete(finished *done, uint32_t n)
 		kapi_blkfront_wake(owner_.disk(), number_);
 }
 
-}  // namespace xenpv::blkfront
+} // namespace xenpv::blkfront

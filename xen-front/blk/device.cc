@@ -3,9 +3,7 @@
 
 namespace xenpv::blkfront {
 
-device::device(kapi_xenbus *bus, kapi_blkfront *disk) : bus_(bus), disk_(disk), log_(kapi_xenbus_name(bus))
-{
-}
+device::device(kapi_xenbus *bus, kapi_blkfront *disk) : bus_(bus), disk_(disk), log_(kapi_xenbus_name(bus)) {}
 
 device::~device()
 {
@@ -42,9 +40,12 @@ void device::backend_changed(xenbus_state state)
 		return;
 	switch (state) {
 	case xenbus_state::init_wait:
-		// Also a backend that started over under a connected disk: what it did not
-		// answer is replayed.
-		if (phase_ == phase::connected || phase_ == phase::offered)
+		// Said twice: it looks at the rings it was offered.
+		if (phase_ == phase::offered)
+			break;
+		// A backend that started over under a connected disk: what it did not answer is
+		// replayed.
+		if (phase_ == phase::connected)
 			disconnect();
 		if (auto r = offer_rings(); !r.ok())
 			fail(r.error(), "cannot set up rings");
@@ -220,4 +221,4 @@ void device::resume()
 	enter(xenbus_state::initialising);
 }
 
-}  // namespace xenpv::blkfront
+} // namespace xenpv::blkfront

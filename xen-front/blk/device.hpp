@@ -73,4 +73,4 @@ private:
 	owned<queue> queues_[KAPI_BLK_MAX_QUEUES];
 };
 
-}  // namespace xenpv::blkfront
+} // namespace xenpv::blkfront

@@ -27,7 +27,7 @@ void line(kapi_text *out, const char *name, uint64_t value)
 	kapi_print(out, "  %s %llu\n", name, static_cast<unsigned long long>(value));
 }
 
-}  // namespace
+} // namespace
 
 void device::show(void *ctx, kapi_text *out)
 {
@@ -57,4 +57,4 @@ void device::show(void *ctx, kapi_text *out)
 	}
 }
 
-}  // namespace xenpv::blkfront
+} // namespace xenpv::blkfront

@@ -45,4 +45,4 @@ private:
 	uint16_t made_ = 0;
 };
 
-}  // namespace xenpv::blkfront
+} // namespace xenpv::blkfront

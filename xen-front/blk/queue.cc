@@ -136,8 +136,7 @@ result<void> queue::grant_segments(shadow &s)
 			s.page[i] = page.value_or(0);
 			continue;
 		}
-		auto given =
-			grant::access::give(refs_, peer_, r.segments[i].page, r.segments[i].frame, rights);
+		auto given = grant::access::give(refs_, peer_, r.segments[i].page, r.segments[i].frame, rights);
 		if (!given.ok()) {
 			// Nobody was told of these references: none can be held.
 			while (i-- > 0)
@@ -185,8 +184,7 @@ void queue::put_request(uint32_t id)
 		wire.segments[i].gref =
 			terms_.data == transfer::pooled ? pool_.page(s.page[i]).ref() : s.access[i].ref();
 		wire.segments[i].first_sect = static_cast<uint8_t>(seg.offset / blkif::sector_bytes);
-		wire.segments[i].last_sect =
-			static_cast<uint8_t>((seg.offset + seg.length) / blkif::sector_bytes - 1);
+		wire.segments[i].last_sect = static_cast<uint8_t>((seg.offset + seg.length) / blkif::sector_bytes - 1);
 	}
 	ring_.put(&wire, sizeof(wire));
 }
@@ -253,4 +251,4 @@ void queue::commit()
 	channel_.notify_if(notify);
 }
 
-}  // namespace xenpv::blkfront
+} // namespace xenpv::blkfront

@@ -116,4 +116,4 @@ private:
 	evtchn::channel channel_;
 };
 
-}  // namespace xenpv::blkfront
+} // namespace xenpv::blkfront

@@ -39,7 +39,8 @@ result<disk_terms> read_disk_terms(kapi_xenbus *bus, reporter &log)
 	const uint64_t size = XENPV_TRY(back.required("sector-size", 512, KAPI_PAGE_SIZE));
 	const uint64_t physical = XENPV_TRY(back.optional("physical-sector-size", size, 1u << 20, size));
 	if ((size & (size - 1)) != 0 || (physical & (physical - 1)) != 0) {
-		log.say(KAPI_ERROR, "xenstore key sector-size or physical-sector-size: %llu and %llu, not powers of two",
+		log.say(KAPI_ERROR,
+			"xenstore key sector-size or physical-sector-size: %llu and %llu, not powers of two",
 			static_cast<unsigned long long>(size), static_cast<unsigned long long>(physical));
 		return err::invalid;
 	}
@@ -68,4 +69,4 @@ result<disk_terms> read_disk_terms(kapi_xenbus *bus, reporter &log)
 	return t;
 }
 
-}  // namespace xenpv::blkfront
+} // namespace xenpv::blkfront

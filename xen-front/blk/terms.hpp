@@ -44,4 +44,4 @@ struct disk_terms {
 [[nodiscard]] result<disk_terms> read_disk_terms(kapi_xenbus *bus, reporter &log);
 [[nodiscard]] result<uint64_t> read_capacity(kapi_xenbus *bus, reporter &log);
 
-}  // namespace xenpv::blkfront
+} // namespace xenpv::blkfront
