@@ -129,7 +129,15 @@ EXPORT_SYMBOL_GPL(kapi_xenbus_online);
 
 void kapi_xenbus_error(struct kapi_xenbus *bus, int err, const char *text)
 {
-	xenbus_dev_error(xenbus_of(bus), err, "%s", text);
+	struct xenbus_device *dev = xenbus_of(bus);
+	char *path = kasprintf(GFP_NOIO, "error/%s", dev->nodename);
+
+	/* Where xenbus_dev_error publishes; that one logs without a limit, and a peer
+	 * can have an error as often as it likes. */
+	dev_err_ratelimited(&dev->dev, "%s (%d)\n", text, err);
+	if (path)
+		xenbus_printf(XBT_NIL, path, "error", "%d %s", err, text);
+	kfree(path);
 }
 EXPORT_SYMBOL_GPL(kapi_xenbus_error);
 

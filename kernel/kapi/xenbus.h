@@ -36,7 +36,7 @@ int kapi_xenbus_peer_state(struct kapi_xenbus *bus);
 int kapi_xenbus_switch_state(struct kapi_xenbus *bus, int state);
 /* Backend only: the toolstack wants the device to stay. */
 bool kapi_xenbus_online(struct kapi_xenbus *bus);
-/* Publishes under error/ where administrators look, and in the log. */
+/* Publishes under error/ where administrators look, and in the log, rate-limited. */
 void kapi_xenbus_error(struct kapi_xenbus *bus, int err, const char *text);
 
 /* The ring page a frontend granted us, mapped and unmapped. */

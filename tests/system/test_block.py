@@ -69,6 +69,17 @@ def state_line(domain, node, end):
     return domain.run(f"head -n 1 /sys/kernel/debug/xenpv/{node}/{end}").out.strip()
 
 
+def load_backend(dom0, back):
+    """What to unload again; nothing when somebody at the terminal had it loaded."""
+    return [] if dom0.loaded(back) else dom0.load(back)
+
+
+def load(guest, front, back):
+    """Both drivers, for tests that reload one of them: (the guest's modules, dom0's modules) to unload."""
+    undo = load_backend(guest.dom0, back)
+    return guest.load(front), undo
+
+
 @pytest.fixture
 def leakless(pvh):
     """Whatever the test does, the guest holds afterwards what it held before."""
@@ -103,7 +114,7 @@ def test_read_only_disk(leakless, ramdisks, front, back):
     guest = leakless
     guest.dom0.run(f"dd if=/dev/urandom of={ramdisks[0]} bs=64k count=1 oflag=direct status=none")
     wanted = guest.dom0.run(f"head -c 64k {ramdisks[0]} | sha256sum").out
-    modules = guest.dom0.load(back), guest.load(front)
+    modules = load(guest, front, back)
     guest.attach(devices.disk(ramdisks[0], VDEV, writable=False))
     dev = devices.await_connected(guest, VDEV)
     assert guest.run(f"cat /sys/block/{VDEV}/ro").out.strip() == "1"
@@ -111,8 +122,8 @@ def test_read_only_disk(leakless, ramdisks, front, back):
     assert guest.run(f"dd if=/dev/zero of={dev} bs=4k count=1 oflag=direct", check=False).rc != 0
     assert guest.dom0.run(f"head -c 64k {ramdisks[0]} | sha256sum").out == wanted
     guest.detach(VDEV)
-    guest.unload(*modules[1])
-    guest.dom0.unload(*modules[0])
+    guest.unload(*modules[0])
+    guest.dom0.unload(*modules[1])
 
 
 @pytest.fixture
@@ -181,8 +192,7 @@ def rebind(domain, bus, driver, node, modules):
 @pytest.mark.parametrize("loaded", [False, True], ids=["idle", "load"])
 def test_frontend_reload_reconnects(leakless, ramdisks, front, back, loaded):
     guest = leakless
-    undo = guest.dom0.load(back)
-    modules = guest.load(front)
+    modules, undo = load(guest, front, back)
     guest.attach(devices.disk(ramdisks[0], VDEV))
     dev = devices.await_connected(guest, VDEV)
     guest.run("dd if=/dev/urandom of=/tmp/data bs=64k count=1 status=none")
@@ -204,8 +214,7 @@ def test_frontend_reload_reconnects(leakless, ramdisks, front, back, loaded):
 @pytest.mark.parametrize("front", [OUR_FRONT, "xen-blkfront"])
 def test_backend_reload_under_load_goes_unnoticed(leakless, ramdisks, front):
     guest = leakless
-    undo = guest.dom0.load(OUR_BACK)
-    modules = guest.load(front)
+    modules, undo = load(guest, front, OUR_BACK)
     guest.attach(devices.disk(ramdisks[0], VDEV))
     dev = devices.await_connected(guest, VDEV)
     start_load(guest, dev)
@@ -222,7 +231,7 @@ def test_backend_reload_under_load_goes_unnoticed(leakless, ramdisks, front):
 @OURS
 def test_untrusted_backend_sees_only_bounced_pages(leakless, ramdisks, front, back):
     guest = leakless
-    undo = guest.dom0.load(back)
+    undo = load_backend(guest.dom0, back)
     guest.attach(devices.disk(ramdisks[0], VDEV))
     guest.dom0.run(f"xenstore-write {devices.frontend(guest, VDEV)}/trusted 0")
     modules = guest.load(front)
@@ -239,8 +248,7 @@ def test_untrusted_backend_sees_only_bounced_pages(leakless, ramdisks, front, ba
 @OURS
 def test_destroyed_guest_leaves_nothing_in_dom0(bed, ramdisks, front, back):
     guest = bed.create_guest("doomed")
-    undo = guest.dom0.load(back)
-    guest.load(front)
+    _, undo = load(guest, front, back)
     guest.attach(devices.disk(ramdisks[0], VDEV))
     start_load(guest, devices.await_connected(guest, VDEV))
     node = back_node(guest)
@@ -249,3 +257,47 @@ def test_destroyed_guest_leaves_nothing_in_dom0(bed, ramdisks, front, back):
     # mkfs opens exclusively: if anything still held the ramdisk, it would be refused.
     bed.dom0.run(f"mkfs.ext4 -q {ramdisks[0]} 8m")
     bed.dom0.unload(*undo)
+
+
+@OURS
+def test_backing_device_is_opened_exclusively(leakless, ramdisks, front, back):
+    guest = leakless
+    undo = load_backend(guest.dom0, back)
+    hold = f"import os, time; f = os.open('{ramdisks[0]}', os.O_RDWR | os.O_EXCL); time.sleep(60)"
+    guest.dom0.run(f'(/usr/bin/python3 -c "{hold}" & echo $! >/tmp/holder) >/dev/null 2>&1; sleep 1')
+    guest.attach(devices.disk(ramdisks[0], VDEV))
+    await_true(guest.dom0, f"grep -q 'state broken' /sys/kernel/debug/xenpv/{back_node(guest)}/blkback")
+    told = guest.dom0.run(f"xenstore-ls -f /local/domain/0/error | grep {devices.device_id(VDEV)}").out
+    assert "in use: another guest or a mount holds it" in told
+    guest.dom0.run("kill $(cat /tmp/holder)")
+    guest.detach(VDEV)
+    guest.dom0.unload(*undo)
+
+
+@pytest.mark.parametrize("key,value,names", [
+    ("sectors", "-1", "sectors: \"-1\" is not a number"),
+    ("sector-size", "1000", "not powers of two"),
+    ("info", "99999999999999999999999", "info: \"99999999999999999999999\" is not a number"),
+], ids=["sectors", "sector-size", "info"])
+def test_backend_that_publishes_nonsense_is_refused(leakless, ramdisks, key, value, names):
+    """A backend by hand: this dom0 writes what a driver would, and one key wrong. Then a real one takes over."""
+    guest = leakless
+    good = {"sectors": "8192", "sector-size": "512", "info": "0"}
+    modules = guest.load(OUR_FRONT)
+    front = f"/local/domain/{guest.domid}/device/vbd/51808"
+    back = f"/local/domain/0/backend/vbd/{guest.domid}/51808"
+    guest.dom0.run(f"xenstore-write {back}/frontend {front} {back}/frontend-id {guest.domid} {back}/state 2 "
+                   f"{front}/backend {back} {front}/backend-id 0 {front}/virtual-device 51808 "
+                   f"{front}/device-type disk {front}/state 1")
+    guest.dom0.run(f"xenstore-chmod {front} n{guest.domid} r0; xenstore-chmod {back} n0 r{guest.domid}")
+    await_true(guest.dom0, f"[ \"$(xenstore-read {front}/state)\" = 3 ]")
+    for name, text in {**good, key: value}.items():
+        guest.dom0.run(f"xenstore-write {back}/{name} {text}")
+    guest.dom0.run(f"xenstore-write {back}/state 4")
+    await_true(guest, "grep -q 'state broken' /sys/kernel/debug/xenpv/vbd-51808/blkfront")
+    assert names in guest.run("dmesg | tail -n 20").out
+    guest.dom0.run(f"xenstore-rm {front}; xenstore-rm {back}")
+    await_true(guest, "test ! -e /sys/bus/xen/devices/vbd-51808")
+    guest.unload(*modules)
+    with served(guest, OUR_FRONT, OUR_BACK, ramdisks[0], VDEV) as dev:
+        clean_fio(guest.run(VERIFY.format(dev=dev), timeout=60))

@@ -86,7 +86,6 @@ void queue::run(void *ctx, kapi_worker *self)
 void queue::serve(kapi_worker *self)
 {
 	pace_.woken(kapi_now_ns(), signalled_ns_.exchange(0, std::memory_order_relaxed));
-	limits_ = owner_.limits();
 	for (;;) {
 		if (pass()) {
 			found_work_ = true;

@@ -33,8 +33,10 @@ uint32_t queue::take(job **batch)
 		batch[0] = std::exchange(barrier_, nullptr);
 		return prepare(*batch[0]) ? 1 : 0;
 	}
-	if (n.value_or(0) != 0)
+	if (n.value_or(0) != 0) {
 		pace_.busy(kapi_now_ns());
+		limits_ = owner_.limits();
+	}
 	for (uint32_t i = 0; i < n.value_or(0); ++i) {
 		blkif::taken_request wire;
 		blkif::take_request(ring_, layout_, wire);

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Reads the settled text of one blkfront or blkback file in debugfs; prints what is wrong with it and exits with 1.
+# -v end=blkfront or end=blkback. Counters that are younger than this test are welcome.
+
+function wrong(text)
+{
+	print (where ? where ": " : "") text
+	bad = 1
+}
+
+# Counters of the queue that has just been read.
+function at_most(a, b)
+{
+	if (value[a] > value[b])
+		wrong(a " is " value[a] ", more than " b " with " value[b])
+}
+
+function equal(a, b)
+{
+	if (value[a] != value[b])
+		wrong(a " is " value[a] ", but " b " is " value[b])
+}
+
+function check_queue(i)
+{
+	for (i = 1; i <= wanted; i++)
+		if (!(name[i] in value))
+			wrong("no counter " name[i])
+	if (bad)
+		return
+	at_most("events_spurious", "events_received")
+	at_most("errors", "requests")
+	if (end == "blkfront") {
+		at_most("passes", "responses")
+		at_most("pushes", "requests")
+		# Quiet: all that was asked has been answered.
+		equal("responses", "requests")
+		at_most("errors", "responses")
+		at_most("copied_bytes", "bytes")
+		if (value["bytes"] > value["segments"] * 4096)
+			wrong("bytes " value["bytes"] " do not fit in " value["segments"] " segments of a page")
+		if (value["bytes"] < value["segments"] * 512)
+			wrong("segments " value["segments"] " of less than a sector: bytes " value["bytes"])
+		return
+	}
+	if (value["reads"] + value["writes"] > value["requests"])
+		wrong("reads " value["reads"] " and writes " value["writes"] ", but requests " value["requests"])
+	at_most("flushes", "requests")
+	at_most("reads", "read_sectors")
+	at_most("poll_hits", "polls")
+	at_most("map_hypercalls", "map_operations")
+	at_most("unmap_hypercalls", "unmap_operations")
+	at_most("pushes", "requests")
+	# One to tell of a push, and one to wake a frontend that armed ahead.
+	if (value["notifications_sent"] > 2 * value["pushes"])
+		wrong("notifications_sent " value["notifications_sent"] " for pushes " value["pushes"])
+	# Quiet: what is mapped is what is kept.
+	if (value["errors"] == 0 && value["map_operations"] - value["unmap_operations"] != value["kept_frames"])
+		wrong("mapped " value["map_operations"] ", unmapped " value["unmap_operations"] ", kept " value["kept_frames"])
+}
+
+function end_queue()
+{
+	if (queues_seen)
+		check_queue()
+	split("", value)
+}
+
+BEGIN {
+	common = "requests passes pushes errors " \
+		"notifications_sent notifications_suppressed events_received events_spurious"
+	if (end == "blkfront")
+		list = common " segments bytes copied_bytes responses no_room no_grant"
+	else
+		list = common " reads writes flushes read_sectors write_sectors wakeups polls poll_hits " \
+			"poll_window_ns kept_frames map_hypercalls map_operations unmap_hypercalls unmap_operations"
+	wanted = split(list, name, " ")
+	split("state queues sectors", head, " ")
+}
+
+NR <= 3 {
+	if ($1 != head[NR] || NF != 2 || (NR > 1 && $2 !~ /^[0-9]+$/))
+		wrong("line " NR " is \"" $0 "\", not " head[NR] " and a value")
+	if (NR == 2)
+		queues = $2
+	if (NR == 3 && $2 == 0)
+		wrong("a connected disk without sectors")
+	next
+}
+
+/^queue [0-9]+$/ {
+	end_queue()
+	if ($2 != queues_seen)
+		wrong("queue " $2 " where " (queues_seen + 0) " is next")
+	where = "queue " $2
+	queues_seen++
+	next
+}
+
+/^  [a-z_]+ [0-9]+$/ {
+	if (!queues_seen)
+		wrong("counter " $1 " of no queue")
+	else if ($1 in value)
+		wrong("counter " $1 " twice")
+	value[$1] = $2 + 0
+	next
+}
+
+{
+	wrong("cannot be read: \"" $0 "\"")
+}
+
+END {
+	end_queue()
+	where = ""
+	if (queues_seen != queues || !queues)
+		wrong("says queues " queues ", shows " (queues_seen + 0))
+	exit bad
+}
