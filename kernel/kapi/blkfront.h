@@ -85,8 +85,8 @@ void xenpv_blkfront_commit(struct xenpv_blkfront *front, uint32_t queue);
 
 /* Connected: make the disk, or after a reconnect refresh it.  Process context. */
 int kapi_blkfront_ready(struct kapi_blkfront *disk, const struct kapi_disk_info *info);
-/* Returns when no xenpv_blkfront_queue runs, and holds further ones back until
- * kapi_blkfront_unpause.  Works before kapi_blkfront_ready too.  Process context. */
+/* Returns when no xenpv_blkfront_queue and no xenpv_blkfront_commit runs, and holds
+ * further ones back until kapi_blkfront_unpause.  Works before kapi_blkfront_ready too.  Process context. */
 void kapi_blkfront_pause(struct kapi_blkfront *disk);
 void kapi_blkfront_unpause(struct kapi_blkfront *disk);
 /* The capacity changed.  Process context. */

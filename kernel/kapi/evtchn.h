@@ -9,7 +9,8 @@ KAPI_BEGIN
 struct kapi_xenbus;
 struct kapi_evtchn; /* a bound channel */
 
-/* Runs in interrupt context.  The channel stays masked until kapi_evtchn_eoi. */
+/* Runs in interrupt context, perhaps before the call that binds it returns: *out is
+ * set by then.  The channel stays masked until kapi_evtchn_eoi. */
 typedef void (*kapi_evtchn_handler)(void *ctx);
 
 /* Frontend: allocates an unbound channel for the device's peer and binds it.

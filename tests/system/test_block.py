@@ -270,7 +270,7 @@ def test_backing_device_is_opened_exclusively(leakless, ramdisks, front, back):
     told = guest.dom0.run(f"xenstore-ls -f /local/domain/0/error | grep {devices.device_id(VDEV)}").out
     assert "in use: another guest or a mount holds it" in told
     guest.dom0.run("kill $(cat /tmp/holder)")
-    guest.detach(VDEV)
+    guest.detach(VDEV, force=True)  # no frontend is there to play its part
     guest.dom0.unload(*undo)
 
 
@@ -286,10 +286,11 @@ def test_backend_that_publishes_nonsense_is_refused(leakless, ramdisks, key, val
     modules = guest.load(OUR_FRONT)
     front = f"/local/domain/{guest.domid}/device/vbd/51808"
     back = f"/local/domain/0/backend/vbd/{guest.domid}/51808"
+    guest.dom0.run(f"xenstore-write {front} '' {back} ''; "
+                   f"xenstore-chmod {front} n{guest.domid} r0; xenstore-chmod {back} n0 r{guest.domid}")
     guest.dom0.run(f"xenstore-write {back}/frontend {front} {back}/frontend-id {guest.domid} {back}/state 2 "
                    f"{front}/backend {back} {front}/backend-id 0 {front}/virtual-device 51808 "
                    f"{front}/device-type disk {front}/state 1")
-    guest.dom0.run(f"xenstore-chmod {front} n{guest.domid} r0; xenstore-chmod {back} n0 r{guest.domid}")
     await_true(guest.dom0, f"[ \"$(xenstore-read {front}/state)\" = 3 ]")
     for name, text in {**good, key: value}.items():
         guest.dom0.run(f"xenstore-write {back}/{name} {text}")

@@ -57,6 +57,12 @@ result<void> device::advertise()
 void device::hotplug()
 {
 	mutex::guard held(lock_);
+	find_disk();
+}
+
+// Opens what the hotplug script named, once it has.
+void device::find_disk()
+{
 	char text[32];
 	const int length = kapi_xenbus_read(bus_, KAPI_OWN, "physical-device", text, sizeof(text));
 	if (length == to_errno(err::not_found))
@@ -106,6 +112,9 @@ void device::frontend_changed(xenbus_state state)
 			disconnect();
 			phase_ = phase::waiting;
 			enter(xenbus_state::init_wait);
+			// It may have been in somebody's use when it was first looked for.
+			if (disk_ == nullptr)
+				find_disk();
 		}
 		break;
 	case xenbus_state::initialised:
@@ -147,6 +156,7 @@ void device::try_connect()
 
 result<void> device::connect()
 {
+	peer_broke_.store(false, std::memory_order_relaxed);
 	const terms agreed = XENPV_TRY(read_terms(bus_, queues_offered(), log_));
 	// What this domain's page cache knows of the disk would hide the guest's writes.
 	kapi_bdev_sync(disk_);

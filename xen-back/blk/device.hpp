@@ -46,6 +46,7 @@ public:
 	[[nodiscard]] reporter &log() { return log_; }
 
 private:
+	void find_disk();
 	[[nodiscard]] result<void> open_disk();
 	[[nodiscard]] result<void> advertise();
 	[[nodiscard]] result<void> connect();

@@ -29,6 +29,7 @@ result<void> queue::open(kapi_xenbus *bus, kapi_bdev *disk, const terms &agreed,
 	worker_ = retry_ != nullptr ? kapi_worker_start(name, &queue::run, this) : nullptr;
 	if (worker_ == nullptr)
 		return err::no_memory;
+	done_.with([](completions &d) { d.served = true; });
 	kapi_format(name, sizeof(name), "q%u", number);
 	const auto port =
 		channel_.open({bus, name, agreed.at[number].port, number, agreed.queues, &queue::on_event, this});
@@ -41,11 +42,13 @@ result<void> queue::open(kapi_xenbus *bus, kapi_bdev *disk, const terms &agreed,
 
 void queue::close()
 {
-	// No new events, then no thread, then nothing that could wake it.
-	channel_.close();
+	// No new wakes, then no thread, and only then the channel: the thread answers what
+	// is in flight, and tells the frontend.
+	done_.with([](completions &d) { d.served = false; });
 	if (worker_ != nullptr)
 		kapi_worker_stop(worker_);
 	worker_ = nullptr;
+	channel_.close();
 	if (retry_ != nullptr)
 		kapi_delayed_destroy(std::exchange(retry_, nullptr));
 	frames_.close();
@@ -54,17 +57,26 @@ void queue::close()
 		kapi_xenbus_unmap_ring(bus_, std::exchange(ring_addr_, nullptr));
 }
 
+// From events and timers, which may come while the queue closes.
+void queue::wake()
+{
+	done_.with([this](completions &d) {
+		if (d.served)
+			kapi_worker_wake(worker_);
+	});
+}
+
 void queue::on_event(void *ctx)
 {
 	auto *self = static_cast<queue *>(ctx);
 	self->signalled_ns_.store(kapi_now_ns(), std::memory_order_relaxed);
 	self->channel_.defer();
-	kapi_worker_wake(self->worker_);
+	self->wake();
 }
 
 void queue::on_retry(void *ctx)
 {
-	kapi_worker_wake(static_cast<queue *>(ctx)->worker_);
+	static_cast<queue *>(ctx)->wake();
 }
 
 void queue::run(void *ctx, kapi_worker *self)

@@ -87,6 +87,7 @@ private:
 	[[nodiscard]] bool rest();
 	[[nodiscard]] bool disk_has_done();
 	void stay_awake();
+	void wake();
 	[[nodiscard]] uint32_t take(job **batch);
 	[[nodiscard]] bool prepare(job &j);
 	void map(job **batch, uint32_t count);
@@ -123,6 +124,7 @@ private:
 	struct completions {
 		job *list = nullptr;
 		bool asleep = false;
+		bool served = false; // the thread is there to be woken
 	};
 	guarded<completions> done_;
 	std::atomic<uint64_t> signalled_ns_{0};

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Our backend with a frontend that a test plays by hand.
+#pragma once
+#include "blk_fixture.hpp"
+
+#include <userspace/sim/blkback_adapter.hpp>
+#include <userspace/sim/hand_front.hpp>
+
+#include <memory>
+
+namespace xenpv::test {
+
+using sim::hand_front;
+
+enum wire_op : uint8_t { op_read = 0, op_write = 1, op_barrier = 2, op_flush = 3, op_discard = 5, op_indirect = 6 };
+enum wire_status : int { okay = 0, error = -1, unsupported = -2 };
+
+struct served : vbd_machine {
+	void start(kapi_bdev::options o = {}, const sim::vbd_config &c = {})
+	{
+		disk = &make_disk(o);
+		make_vbd(c);
+		back = std::make_unique<sim::blkback_adapter>(*tools);
+		BOOST_REQUIRE_EQUAL(back->probe(), 0);
+		tools->hotplug();
+		world.settle();
+	}
+	hand_front &attach(const hand_front::shape &s = hand_front::wide)
+	{
+		front = std::make_unique<hand_front>(*tools, s);
+		BOOST_REQUIRE(front->connect());
+		return *front;
+	}
+	// The frontend closes, goes, and another one can come.
+	void leave()
+	{
+		front->set_state(5);
+		world.settle();
+		front->set_state(6);
+		world.settle();
+		front.reset();
+	}
+	// The proof that the device is as good as new: a frontend comes and reads.
+	void works_again()
+	{
+		front.reset();
+		tools->set_front("state", "6");
+		world.settle();
+		tools->set_front("state", "1");
+		world.settle();
+		attach();
+		const sim::granted_page page(guest);
+		BOOST_TEST(front->ask(read_of(page.ref())) == okay);
+		leave();
+	}
+	[[nodiscard]] static hand_front::request read_of(uint32_t gref, uint64_t sector = 0)
+	{
+		hand_front::request r{.operation = op_read, .nr_segments = 1, .id = 42, .sector = sector};
+		r.segments[0] = {gref, 0, 7};
+		return r;
+	}
+	~served()
+	{
+		back.reset();
+		front.reset();
+		tools.reset();
+	}
+
+	kapi_bdev *disk = nullptr;
+	std::unique_ptr<sim::blkback_adapter> back;
+	std::unique_ptr<hand_front> front;
+};
+
+} // namespace xenpv::test

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Messages a peer can provoke are few (reporter.hpp, XSA-43).
+#include "fixture.hpp"
+
+#include <xenpv/reporter.hpp>
+
+using xenpv::reporter;
+
+BOOST_FIXTURE_TEST_SUITE(reporting, xenpv::test::machine)
+
+BOOST_AUTO_TEST_CASE(a_million_provocations_are_ten_lines)
+{
+	reporter r("vbd-51712");
+	for (int i = 0; i < 1'000'000; ++i)
+		r.say(KAPI_WARN, "bad request %d", i);
+	BOOST_TEST(world.console().count("bad request") == reporter::burst);
+	BOOST_TEST(world.console().lines().size() == reporter::burst);
+}
+
+BOOST_AUTO_TEST_CASE(later_it_says_how_many_were_left_out)
+{
+	reporter r("vbd-51712");
+	for (int i = 0; i < 25; ++i)
+		r.say(KAPI_WARN, "bad request %d", i);
+	world.clock().advance(std::chrono::nanoseconds(reporter::interval_ns));
+	r.say(KAPI_ERROR, "bad request %d", 25);
+	const auto lines = world.console().lines();
+	BOOST_TEST_REQUIRE(lines.size() == 12u);
+	BOOST_TEST(lines[9].text == "bad request 9");
+	BOOST_TEST(lines[10].text == "15 messages left out");
+	BOOST_TEST(lines[11].text == "bad request 25");
+	BOOST_TEST(lines[11].who == "vbd-51712");
+	BOOST_TEST(lines[11].level == KAPI_ERROR);
+}
+
+BOOST_AUTO_TEST_CASE(a_quiet_device_is_never_cut)
+{
+	reporter r("vbd-51712");
+	for (int i = 0; i < 30; ++i) {
+		r.say(KAPI_INFO, "now and then");
+		world.clock().advance(std::chrono::seconds(1));
+	}
+	BOOST_TEST(world.console().count("now and then") == 30u);
+	BOOST_TEST(world.console().count("left out") == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(devices_do_not_silence_each_other)
+{
+	reporter noisy("vbd-1");
+	reporter other("vbd-2");
+	for (int i = 0; i < 100; ++i)
+		noisy.say(KAPI_WARN, "noise");
+	other.say(KAPI_WARN, "important");
+	BOOST_TEST(world.console().count("important") == 1u);
+}
+
+BOOST_AUTO_TEST_CASE(a_long_message_is_cut_not_overrun)
+{
+	reporter r("vbd-51712");
+	r.say(KAPI_WARN, "%s", std::string(1000, 'x').c_str());
+	BOOST_TEST(world.console().lines().at(0).text == std::string(159, 'x'));
+}
+
+BOOST_AUTO_TEST_CASE(threads_share_one_budget)
+{
+	reporter r("vbd-51712");
+	std::vector<std::thread> threads;
+	for (int t = 0; t < 4; ++t)
+		threads.emplace_back([&r] {
+			for (int i = 0; i < 1000; ++i)
+				r.say(KAPI_WARN, "bad request");
+		});
+	for (auto &t : threads)
+		t.join();
+	BOOST_TEST(world.console().lines().size() == reporter::burst);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// In place of kernel/blkfront*.c: a disk that a test reads and writes.
+#pragma once
+#include <kapi/blkfront.h>
+#include <kapi/mem.h>
+#include <userspace/sim/toolstack.hpp>
+#include <userspace/sim/world.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+namespace xenpv::sim {
+
+// One request and the guest's pages it is about.
+struct block_io {
+	static constexpr int pending = 1;
+
+	kapi_blk_request request{};
+	std::vector<kapi_page> pages;
+	std::atomic<int> result{pending};
+	std::atomic<int> completions{0};
+
+	block_io(uint32_t op, uint64_t sector);
+	block_io(const block_io &) = delete;
+	block_io &operator=(const block_io &) = delete;
+	~block_io();
+	// A segment on a page of its own.
+	void add(uint32_t offset, uint32_t length);
+	void fill(const std::vector<std::byte> &bytes);
+	[[nodiscard]] std::vector<std::byte> bytes() const;
+};
+
+} // namespace xenpv::sim
+
+struct kapi_blkfront {
+public:
+	explicit kapi_blkfront(xenpv::sim::toolstack &tools);
+	kapi_blkfront(const kapi_blkfront &) = delete;
+	kapi_blkfront &operator=(const kapi_blkfront &) = delete;
+	~kapi_blkfront();
+
+	// The driver binds to the device; 0 or what the engine said.
+	[[nodiscard]] int probe();
+	// It lets go; no request may come any more.
+	void remove();
+	void resume();
+
+	// 0, -EBUSY, -EAGAIN, -EIO.  Waits while the engine has paused the disk.
+	[[nodiscard]] int queue(uint32_t number, xenpv::sim::block_io &io);
+	void commit(uint32_t number);
+	// Queues until it is accepted, commits, waits for the end; its result.
+	int run(uint32_t number, xenpv::sim::block_io &io);
+	int wait(xenpv::sim::block_io &io);
+
+	struct history {
+		std::vector<kapi_disk_info> ready;
+		std::vector<uint64_t> resized;
+		uint32_t no_flush = 0;
+		uint32_t gone = 0;
+		uint32_t wakes = 0;
+		bool paused = false;
+	};
+	[[nodiscard]] history seen() const;
+	// What kapi_blkfront_ready answers.
+	std::atomic<int> ready_result{0};
+
+	// The engine's side.
+	int on_ready(const kapi_disk_info &info);
+	void on_pause(bool paused);
+	void on_resized(uint64_t sectors);
+	void on_no_flush();
+	void on_complete(xenpv::sim::block_io &io, int error);
+	void on_wake();
+	void on_gone();
+
+private:
+	void enter_dispatch();
+	void leave_dispatch();
+
+	xenpv::sim::toolstack &tools_;
+	xenpv::sim::domain &home_;
+	xenpv_blkfront *engine_ = nullptr;
+	xenpv::sim::xenstore::watch_id watch_ = 0;
+	mutable std::mutex mutex_;
+	std::condition_variable changed_;
+	uint32_t dispatching_ = 0;
+	history seen_;
+};

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Disks a backend can open: memory that may be slow, small, read-only or broken.
+#pragma once
+#include <kapi/bdev.h>
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace xenpv::sim {
+class domain;
+}
+
+struct kapi_bdev {
+public:
+	struct options {
+		uint64_t sectors = 2048; // 512-byte units
+		uint32_t sector_size = 512;
+		bool readonly = false;
+		bool write_cache = true;
+		bool removable = false;
+		bool async = false; // completes in a thread of its own, as an interrupt does
+	};
+
+	explicit kapi_bdev(options o);
+	kapi_bdev(const kapi_bdev &) = delete;
+	kapi_bdev &operator=(const kapi_bdev &) = delete;
+	~kapi_bdev();
+
+	[[nodiscard]] bool open();
+	void close();
+	[[nodiscard]] kapi_bdev_info info() const;
+	void submit(const kapi_bdev_io &io);
+
+	void resize(uint64_t sectors);
+	// From now on each I/O is asked whether it fails: 0 or -errno.
+	void on_io(std::function<int(const kapi_bdev_io &)> verdict);
+	// Within such a verdict: the first page of the I/O.
+	[[nodiscard]] void *current_page() const { return current_page_; }
+	// Holds completions back (async disks), and lets them go.
+	void freeze();
+	void thaw();
+	// I/Os whose completion is owed.
+	[[nodiscard]] size_t in_flight() const;
+	[[nodiscard]] std::vector<std::byte> content(uint64_t sector, size_t bytes) const;
+	void fill(uint64_t sector, const std::vector<std::byte> &bytes);
+	[[nodiscard]] uint64_t submissions(kapi_bdev_op op) const;
+	[[nodiscard]] bool is_open() const;
+
+private:
+	struct job {
+		kapi_bdev_io io;
+		std::vector<kapi_bdev_segment> segments;
+		xenpv::sim::domain *home;
+	};
+	[[nodiscard]] int carry_out(const job &j);
+	void serve();
+
+	options options_;
+	mutable std::mutex mutex_;
+	std::condition_variable changed_;
+	std::vector<std::byte> bytes_;
+	std::function<int(const kapi_bdev_io &)> verdict_;
+	std::deque<job> jobs_;
+	std::map<uint32_t, uint64_t> submissions_;
+	void *current_page_ = nullptr;
+	size_t in_flight_ = 0;
+	bool open_ = false;
+	bool frozen_ = false;
+	bool stop_ = false;
+	std::thread thread_;
+};
+
+namespace xenpv::sim {
+
+class disks {
+public:
+	kapi_bdev &add(uint32_t major, uint32_t minor, kapi_bdev::options o);
+	[[nodiscard]] kapi_bdev *find(uint32_t major, uint32_t minor);
+
+private:
+	std::mutex mutex_;
+	std::map<std::pair<uint32_t, uint32_t>, std::unique_ptr<kapi_bdev>> disks_;
+};
+
+} // namespace xenpv::sim
