@@ -76,6 +76,7 @@ public:
 	// After a push: `wanted` is what the ring said.
 	void notify_if(bool wanted) { wanted ? xenpv_channel_notify(handle_) : xenpv_channel_suppressed(handle_); }
 	void notify() { xenpv_channel_notify(handle_); }
+	void count_suppressed() { xenpv_channel_suppressed(handle_); }
 	[[nodiscard]] xenpv_channel_counters counters() const
 	{
 		xenpv_channel_counters c{};

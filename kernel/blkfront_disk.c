@@ -86,7 +86,8 @@ static int make_disk(struct kapi_blkfront *bf, const struct kapi_disk_info *info
 	bf->tags.nr_hw_queues = bf->nr_queues;
 	bf->tags.queue_depth = KAPI_BLK_QUEUE_DEPTH;
 	bf->tags.numa_node = NUMA_NO_NODE;
-	bf->tags.flags = BLK_MQ_F_SHOULD_MERGE;
+	/* The backend's disk has a scheduler; a second one only costs. */
+	bf->tags.flags = BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT;
 	bf->tags.cmd_size = xenpv_blk_pdu_size();
 	bf->tags.driver_data = bf;
 	rc = blk_mq_alloc_tag_set(&bf->tags);

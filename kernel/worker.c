@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -76,16 +77,16 @@ bool kapi_worker_wait(struct kapi_worker *worker)
 }
 EXPORT_SYMBOL_GPL(kapi_worker_wait);
 
-bool kapi_worker_relax(struct kapi_worker *worker)
+void kapi_worker_nap(struct kapi_worker *worker, uint64_t ns)
 {
-	cpu_relax();
-	if (need_resched()) {
-		cond_resched();
-		return false;
-	}
-	return !kthread_should_stop();
+	ktime_t length = ns_to_ktime(ns);
+
+	set_current_state(TASK_IDLE);
+	if (!xchg(&worker->woken, 0) && !kthread_should_stop())
+		schedule_hrtimeout_range(&length, ns / 8, HRTIMER_MODE_REL);
+	__set_current_state(TASK_RUNNING);
 }
-EXPORT_SYMBOL_GPL(kapi_worker_relax);
+EXPORT_SYMBOL_GPL(kapi_worker_nap);
 
 void kapi_worker_stop(struct kapi_worker *worker)
 {

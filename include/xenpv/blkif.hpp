@@ -145,9 +145,4 @@ inline void put_response(back_ring &ring, const layout &l, uint64_t id, uint8_t 
 inline constexpr const char *protocol_64 = "x86_64-abi";
 inline constexpr const char *protocol_32 = "x86_32-abi";
 
-// Ours, and others ignore it.  From a backend: it tells a frontend that armed
-// rsp_event ahead about every response before it goes to sleep, so arming ahead is
-// safe.  From a frontend: it may arm ahead.
-inline constexpr const char *key_notify_on_idle = "feature-notify-on-idle";
-
 } // namespace xenpv::blkif

@@ -119,10 +119,10 @@ public:
 	}
 	void take(void *response, size_t bytes) { page_.read_slot(rsp_taken_++, response, bytes); }
 
-	// Asks for an event once `after` more responses are there, then looks again.
-	[[nodiscard]] result<uint32_t> arm(uint32_t after)
+	// Asks for an event with the next response, then looks again.
+	[[nodiscard]] result<uint32_t> arm()
 	{
-		page_.rsp_event().store(rsp_taken_ + after, std::memory_order_relaxed);
+		page_.rsp_event().store(rsp_taken_ + 1, std::memory_order_relaxed);
 		std::atomic_thread_fence(std::memory_order_seq_cst); // as in push()
 		return available();
 	}
@@ -175,7 +175,7 @@ public:
 	}
 
 	void put(const void *response, size_t bytes) { page_.write_slot(rsp_made_++, response, bytes); }
-	[[nodiscard]] bool has_unpushed() const { return rsp_made_ != rsp_pushed_; }
+	[[nodiscard]] uint32_t unpushed() const { return rsp_made_ - rsp_pushed_; }
 
 	// Shows the peer what was put; true when it asked for an event.
 	[[nodiscard]] bool push()
@@ -185,12 +185,6 @@ public:
 		rsp_pushed_ = rsp_made_;
 		std::atomic_thread_fence(std::memory_order_seq_cst);
 		return event_crossed(page_.rsp_event().load(std::memory_order_relaxed), before, rsp_made_);
-	}
-	// The peer waits for more responses than it has been shown: it armed ahead.
-	[[nodiscard]] bool peer_waits_for_more() const
-	{
-		const uint32_t ahead = page_.rsp_event().load(std::memory_order_relaxed) - rsp_pushed_;
-		return ahead >= 1 && ahead <= page_.size();
 	}
 
 private:

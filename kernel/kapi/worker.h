@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A kernel thread that serves one queue: it sleeps until woken, and never by itself. */
+/* A kernel thread that serves one queue: it sleeps until woken, and
+ * wakes by itself only from a nap. */
 #ifndef XENPV_KAPI_WORKER_H
 #define XENPV_KAPI_WORKER_H
 #include <kapi/types.h>
@@ -16,9 +17,8 @@ struct kapi_worker *kapi_worker_start(const char *name,
 void kapi_worker_wake(struct kapi_worker *worker);
 /* Called by the thread: sleeps until woken.  False: asked to stop. */
 bool kapi_worker_wait(struct kapi_worker *worker);
-/* Called by the thread while it polls: gives the CPU to whoever wants it.
- * False: somebody did, or the thread is asked to stop: stop polling. */
-bool kapi_worker_relax(struct kapi_worker *worker);
+/* Called by the thread: sleeps until woken, asked to stop, or `ns` have passed. */
+void kapi_worker_nap(struct kapi_worker *worker, uint64_t ns);
 /* Asks the thread to stop, waits for it and frees it.  Process context. */
 void kapi_worker_stop(struct kapi_worker *worker);
 

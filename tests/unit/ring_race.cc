@@ -67,7 +67,7 @@ void frontend(ring_pair &r, bell &mine, bell &theirs, uint32_t batch, uint32_t &
 			r.ask(asked++);
 		if (r.front.has_unpushed() && r.front.push())
 			theirs.ring();
-		uint32_t n = r.front.arm(1).value();
+		uint32_t n = r.front.arm().value();
 		const bool nothing_to_ask = r.front.free_slots() == 0 || asked == requests;
 		if (n == 0 && nothing_to_ask && !mine.wait()) {
 			++lost;
@@ -158,7 +158,7 @@ BOOST_AUTO_TEST_CASE(push_meets_arm)
 		m.meet();
 		lost_requests += !i_told && seen == 0;
 		m.meet();
-		const uint32_t i_saw = r.front.arm(1).value();
+		const uint32_t i_saw = r.front.arm().value();
 		m.meet();
 		lost_responses += !told && i_saw == 0;
 		static_cast<void>(r.receive());

@@ -4,6 +4,7 @@
 
 #include <kapi/worker.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -52,12 +53,12 @@ bool kapi_worker_wait(kapi_worker *worker)
 	return !worker->stop;
 }
 
-bool kapi_worker_relax(kapi_worker *worker)
+void kapi_worker_nap(kapi_worker *worker, uint64_t ns)
 {
-	xenpv::sim::might_sleep("kapi_worker_relax");
-	std::this_thread::yield();
-	const std::lock_guard held(worker->mutex);
-	return !worker->stop;
+	xenpv::sim::might_sleep("kapi_worker_nap");
+	std::unique_lock held(worker->mutex);
+	worker->changed.wait_for(held, std::chrono::nanoseconds(ns), [worker] { return worker->woken || worker->stop; });
+	worker->woken = false;
 }
 
 void kapi_worker_stop(kapi_worker *worker)

@@ -49,9 +49,8 @@ result<void> device::advertise()
 	const kapi_xenbus_key keys[] = {
 		{"multi-queue-max-queues", queues},
 		{"feature-persistent", "1"},
-		{blkif::key_notify_on_idle, "1"},
 	};
-	return from_rc(kapi_xenbus_write(bus_, keys, 3));
+	return from_rc(kapi_xenbus_write(bus_, keys, 2));
 }
 
 void device::hotplug()

@@ -53,9 +53,9 @@ void queue::print(kapi_text *out) const
 	line(out, "passes", c.passes.get());
 	line(out, "pushes", c.pushes.get());
 	line(out, "wakeups", c.wakeups.get());
-	line(out, "polls", c.polls.get());
-	line(out, "poll_hits", c.poll_hits.get());
-	line(out, "poll_window_ns", c.poll_window_ns.get());
+	line(out, "naps", c.naps.get());
+	line(out, "nap_ns", c.nap_ns.get());
+	line(out, "gather_target", c.gather_target.get());
 	line(out, "kept_frames", c.kept_frames.get());
 	line(out, "map_hypercalls", c.map_hypercalls.get());
 	line(out, "map_operations", c.map_operations.get());

@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// When a queue's thread should look again instead of going to sleep.
+// When a queue's thread tells the frontend of responses.
 //
-// Sleeping costs both ends: the frontend a notification, this end an interrupt and
-// a wakeup.  Polling costs CPU.  The thread polls for as long as a few wakeups cost
-// on this machine, and only while the recent past says that it pays.
+// Telling costs this end a hypercall and the frontend an interrupt; going to sleep
+// makes the frontend's next request cost a notification there and an interrupt and a
+// wakeup here.  One of each per request is what both ends then spend their time on,
+// also when many requests are outstanding.  So responses are gathered: the thread
+// naps and looks at the ring again, and the frontend is told when as many are there
+// as experience says come by themselves, or when a nap brought nothing.
+//
+// Experience is made by trying: now and then the thread gathers twice as many as it
+// knows will come.  A frontend with one request outstanding sends no second one
+// before it is told of the first: that costs it one nap, and the next try is put off
+// further and further.
 #pragma once
 #include <cstdint>
 
@@ -11,53 +19,71 @@ namespace xenpv::blkback {
 
 class pace {
 public:
-	static constexpr uint64_t longest_ns = 2'000'000;
+	static constexpr uint64_t longest_ns = 4'000'000;
 	static constexpr uint64_t shortest_ns = 20'000;
-	static constexpr uint64_t wakeups = 4;
+	// Half a ring: the other half keeps this end busy while the frontend works.
+	static constexpr uint32_t most = 16;
+	static constexpr uint32_t first_try = 16;
+	static constexpr uint32_t last_try = 1024;
 
-	// The thread runs; it was signalled at `signalled_ns`.
-	void woken(uint64_t now_ns, uint64_t signalled_ns)
+	// `count` requests came.
+	void came(uint64_t now_ns, uint32_t count)
 	{
-		if (signalled_ns == 0 || now_ns < signalled_ns)
-			return;
-		latency_ns_ = (latency_ns_ * 7 + (now_ns - signalled_ns)) / 8;
+		if (last_came_ns_ != 0) {
+			const uint64_t gap = (now_ns - last_came_ns_) / count;
+			gap_ns_ = (gap_ns_ * 7 + (gap < longest_ns ? gap : longest_ns)) / 8;
+		}
+		last_came_ns_ = now_ns;
 	}
-	// Nothing is left to do.
-	void idle(uint64_t now_ns)
+
+	// Whether to wait for more before telling of `count` responses.
+	[[nodiscard]] bool gathers(uint32_t count) const { return count < goal(); }
+	// How long to nap with `count` untold responses: while half of what is hoped for
+	// comes, at least two requests.
+	[[nodiscard]] uint64_t nap_ns(uint32_t count) const
 	{
-		if (idle_since_ns_ == 0)
-			idle_since_ns_ = now_ns;
+		const uint32_t half = count < goal() ? (goal() - count) / 2 : 0;
+		const uint64_t n = gap_ns_ * (half > 2 ? half : 2);
+		return n < shortest_ns ? shortest_ns : n > longest_ns ? longest_ns : n;
 	}
-	// Requests came.
-	void busy(uint64_t now_ns)
+
+	// The frontend is told of `count`: all that was hoped for came, or a nap brought
+	// nothing more.
+	void told(uint32_t count)
 	{
-		if (idle_since_ns_ == 0)
-			return;
-		const bool soon = now_ns - idle_since_ns_ <= window_ns();
-		history_ = static_cast<uint8_t>(history_ << 1 | (soon ? 1 : 0));
-		idle_since_ns_ = 0;
+		if (count < goal()) {
+			const uint32_t half = target_ / 2;
+			if (!trying_ || count < target_)
+				target_ = count > half ? count : half == 0 ? 1 : half;
+			if (trying_ && put_off_ < last_try)
+				put_off_ *= 2;
+			trying_ = false;
+			next_try_ = put_off_;
+		} else if (trying_) {
+			target_ = goal();
+			put_off_ = first_try;
+			trying_ = target_ < most;
+			next_try_ = put_off_;
+		} else if (--next_try_ == 0) {
+			trying_ = target_ < most;
+			next_try_ = put_off_;
+		}
 	}
-	// How long to poll when idle; 0: not at all, since half of the last eight times
-	// the next request came too late.
-	[[nodiscard]] uint64_t poll_ns() const { return pays() ? window_ns() : 0; }
-	[[nodiscard]] uint64_t window_ns() const
-	{
-		const uint64_t w = latency_ns_ * wakeups;
-		return w < shortest_ns ? shortest_ns : w > longest_ns ? longest_ns : w;
-	}
+	[[nodiscard]] uint32_t target() const { return target_; }
 
 private:
-	[[nodiscard]] bool pays() const
+	[[nodiscard]] uint32_t goal() const
 	{
-		uint32_t hits = 0;
-		for (uint32_t h = history_; h != 0; h &= h - 1)
-			++hits;
-		return hits > 4;
+		const uint32_t wish = trying_ ? target_ * 2 : target_;
+		return wish < most ? wish : most;
 	}
 
-	uint64_t latency_ns_ = 0;
-	uint64_t idle_since_ns_ = 0;
-	uint8_t history_ = 0;
+	uint64_t gap_ns_ = 0;
+	uint64_t last_came_ns_ = 0;
+	uint32_t target_ = 1;
+	uint32_t next_try_ = first_try;
+	uint32_t put_off_ = first_try;
+	bool trying_ = false;
 };
 
 } // namespace xenpv::blkback

@@ -13,7 +13,6 @@ result<void> queue::open(kapi_xenbus *bus, kapi_bdev *disk, const terms &agreed,
 	disk_ = disk;
 	number_ = number;
 	layout_ = agreed.layout;
-	arms_ahead_ = agreed.arms_ahead;
 	for (job &j : jobs_) {
 		j.owner = this;
 		j.next = free_jobs_;
@@ -69,7 +68,6 @@ void queue::wake()
 void queue::on_event(void *ctx)
 {
 	auto *self = static_cast<queue *>(ctx);
-	self->signalled_ns_.store(kapi_now_ns(), std::memory_order_relaxed);
 	self->channel_.defer();
 	self->wake();
 }
@@ -93,11 +91,12 @@ void queue::run(void *ctx, kapi_worker *self)
 		if (!q->finish())
 			kapi_sleep_ms(1);
 	}
+	if (q->owed_)
+		q->tell();
 }
 
 void queue::serve(kapi_worker *self)
 {
-	pace_.woken(kapi_now_ns(), signalled_ns_.exchange(0, std::memory_order_relaxed));
 	for (;;) {
 		if (pass()) {
 			found_work_ = true;
@@ -105,8 +104,7 @@ void queue::serve(kapi_worker *self)
 		}
 		if (broken_)
 			return; // the channel stays masked
-		pace_.idle(kapi_now_ns());
-		if (poll(self))
+		if (nap(self))
 			continue;
 		if (rest())
 			return;
@@ -131,22 +129,21 @@ bool queue::pass()
 	return worked;
 }
 
-bool queue::poll(kapi_worker *self)
+// Waits for more to gather; false: the frontend has been told of all there is.
+bool queue::nap(kapi_worker *self)
 {
-	const uint64_t budget = pace_.poll_ns();
-	if (budget == 0)
+	if (!owed_)
 		return false;
-	counters_.polls.add();
-	for (const uint64_t until = kapi_now_ns() + budget; kapi_now_ns() < until;) {
-		// Behind a barrier only the disk can help.
-		const auto n = barrier_ == nullptr && !fence_ ? ring_.available() : result<uint32_t>(0);
-		if (!n.ok() || n.value_or(0) != 0 || disk_has_done()) {
-			counters_.poll_hits.add();
-			return true;
-		}
-		if (!kapi_worker_relax(self))
-			return false;
+	if (falls_asleep()) {
+		counters_.naps.add();
+		kapi_worker_nap(self, pace_.nap_ns(untold_));
+		stay_awake();
 	}
+	// Behind a barrier only the disk can help.
+	const auto n = barrier_ == nullptr && !fence_ ? ring_.available() : result<uint32_t>(0);
+	if (!n.ok() || n.value_or(0) != 0 || disk_has_done())
+		return true;
+	tell();
 	return false;
 }
 
@@ -156,18 +153,18 @@ bool queue::rest()
 	const auto n = ring_.arm();
 	if (!n.ok() || (n.value_or(0) != 0 && barrier_ == nullptr && !fence_))
 		return false;
-	// A frontend that armed ahead has not been told of the last responses, and nobody
-	// will do it while this thread sleeps.
-	if (silent_ && arms_ahead_ && ring_.peer_waits_for_more())
-		channel_.notify();
-	silent_ = false;
-	const bool sleep = done_.with([](completions &d) { return d.asleep = d.list == nullptr; });
-	if (!sleep)
+	if (!falls_asleep())
 		return false;
 	publish_costs();
 	channel_.settle(found_work_);
 	found_work_ = false;
 	return true;
+}
+
+// False: the disk has done something that nobody would wake this thread for.
+bool queue::falls_asleep()
+{
+	return done_.with([](completions &d) { return d.asleep = d.list == nullptr; });
 }
 
 bool queue::disk_has_done()
@@ -182,12 +179,28 @@ void queue::stay_awake()
 
 void queue::push()
 {
-	if (!ring_.has_unpushed())
+	const uint32_t responses = ring_.unpushed();
+	if (responses == 0)
 		return;
 	counters_.pushes.add();
-	const bool wanted = ring_.push();
-	channel_.notify_if(wanted);
-	silent_ = !wanted;
+	if (ring_.push()) {
+		owed_ = true;
+	} else if (!owed_) {
+		// The frontend is looking, and will see these too.
+		channel_.count_suppressed();
+		return;
+	}
+	untold_ += responses;
+	if (!pace_.gathers(untold_))
+		tell();
+}
+
+void queue::tell()
+{
+	channel_.notify();
+	pace_.told(untold_);
+	owed_ = false;
+	untold_ = 0;
 }
 
 void queue::break_off(const char *why)
@@ -204,7 +217,8 @@ void queue::publish_costs()
 	counters_.map_operations.set(c.map_operations);
 	counters_.unmap_hypercalls.set(c.unmap_hypercalls);
 	counters_.unmap_operations.set(c.unmap_operations);
-	counters_.poll_window_ns.set(pace_.poll_ns());
+	counters_.nap_ns.set(pace_.nap_ns(0));
+	counters_.gather_target.set(pace_.target());
 	counters_.kept_frames.set(frames_.kept_count());
 }
 

@@ -15,8 +15,6 @@
 #include <xenpv/counter.hpp>
 #include <xenpv/guarded.hpp>
 
-#include <atomic>
-
 namespace xenpv::blkback {
 
 class device;
@@ -33,9 +31,9 @@ struct queue_counters {
 	counter passes; // looks at the ring that found something
 	counter pushes;
 	counter wakeups;
-	counter polls; // times the thread waited awake
-	counter poll_hits; // and a request came
-	counter poll_window_ns;
+	counter naps; // waits for more to gather
+	counter nap_ns; // how long the next one would be
+	counter gather_target; // responses the frontend is told of at once
 	counter kept_frames;
 	counter map_hypercalls;
 	counter map_operations;
@@ -83,8 +81,9 @@ private:
 
 	void serve(kapi_worker *self);
 	[[nodiscard]] bool pass();
-	[[nodiscard]] bool poll(kapi_worker *self);
+	[[nodiscard]] bool nap(kapi_worker *self);
 	[[nodiscard]] bool rest();
+	[[nodiscard]] bool falls_asleep();
 	[[nodiscard]] bool disk_has_done();
 	void stay_awake();
 	void wake();
@@ -97,6 +96,7 @@ private:
 	void release(job *list);
 	void answer(job *j);
 	void push();
+	void tell();
 	void break_off(const char *why);
 	void publish_costs();
 	[[nodiscard]] job *get_job();
@@ -112,8 +112,8 @@ private:
 	disk_limits limits_;
 	pace pace_;
 	bool broken_ = false;
-	bool arms_ahead_ = false; // the frontend may wait for more than one response
-	bool silent_ = false; // responses were pushed that nobody was told of
+	bool owed_ = false; // the frontend asked for an event and has not had it yet
+	uint32_t untold_ = 0; // responses pushed since it was last told
 	bool found_work_ = false; // since the last event was settled
 	bool fence_ = false; // a barrier is in flight: nothing may pass it
 	job *barrier_ = nullptr; // waits for what is in flight
@@ -127,7 +127,6 @@ private:
 		bool served = false; // the thread is there to be woken
 	};
 	guarded<completions> done_;
-	std::atomic<uint64_t> signalled_ns_{0};
 	kapi_delayed *retry_ = nullptr;
 	kapi_worker *worker_ = nullptr;
 	queue_counters counters_;

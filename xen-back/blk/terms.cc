@@ -33,7 +33,6 @@ result<terms> read_terms(kapi_xenbus *bus, uint32_t queues_offered, reporter &lo
 	terms t;
 	t.layout = XENPV_TRY(read_layout(bus, log));
 	t.persistent = front.feature("feature-persistent");
-	t.arms_ahead = front.feature(blkif::key_notify_on_idle);
 	t.queues = static_cast<uint32_t>(XENPV_TRY(front.optional("multi-queue-num-queues", 1, queues_offered, 1)));
 	// One page is all that is offered; a frontend that wants more is told here.
 	static_cast<void>(XENPV_TRY(front.optional("ring-page-order", 0, 0, 0)));

@@ -19,7 +19,6 @@ struct queue_address {
 struct terms {
 	blkif::layout layout = blkif::layout_64;
 	bool persistent = false;
-	bool arms_ahead = false; // tell it of every response before going to sleep
 	uint32_t queues = 1;
 	queue_address at[most_queues];
 };

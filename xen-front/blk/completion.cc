@@ -33,15 +33,6 @@ void queue::handle_event()
 	found_any ? debt.end_done() : debt.end_spurious();
 }
 
-// How many responses are worth an interrupt.  Half of what is outstanding keeps
-// both ends busy; only a backend that tells of every response before it sleeps may
-// be asked for more than one.
-uint32_t queue::response_batch() const
-{
-	const uint32_t half = ring_.outstanding() / 2;
-	return terms_.notify_on_idle && half > 1 ? half : 1;
-}
-
 // Takes what is there, or asks for an event and looks again.  What came before a
 // violation still counts.
 queue::harvest queue::collect(finished *out)
@@ -50,7 +41,7 @@ queue::harvest queue::collect(finished *out)
 	spinlock::guard held(lock_);
 	auto n = ring_.available();
 	if (n.ok() && n.value() == 0)
-		n = ring_.arm(response_batch());
+		n = ring_.arm();
 	if (!n.ok()) {
 		owner_.log().say(KAPI_ERROR, "queue %u: response producer index is out of range", number_);
 		h.violated = true;

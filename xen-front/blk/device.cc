@@ -112,7 +112,7 @@ result<void> device::publish(const connection_terms &terms)
 	};
 	struct page_of_lines {
 		line lines[KAPI_BLK_MAX_QUEUES * per_queue];
-		kapi_xenbus_key keys[KAPI_BLK_MAX_QUEUES * per_queue + 4];
+		kapi_xenbus_key keys[KAPI_BLK_MAX_QUEUES * per_queue + 3];
 	};
 	auto text = make_owned<page_of_lines>(context::may_sleep);
 	if (!text)
@@ -137,7 +137,6 @@ result<void> device::publish(const connection_terms &terms)
 	text->keys[n++] = {"multi-queue-num-queues", queues};
 	text->keys[n++] = {"protocol", blkif::protocol_64};
 	text->keys[n++] = {"feature-persistent", "1"};
-	text->keys[n++] = {blkif::key_notify_on_idle, "1"};
 	return from_rc(kapi_xenbus_write(bus_, text->keys, n));
 }
 

@@ -93,7 +93,6 @@ private:
 	[[nodiscard]] harvest collect(finished *out);
 	[[nodiscard]] result<finished> check_response(const blkif::taken_response &rsp);
 	void complete(finished *done, uint32_t n);
-	[[nodiscard]] uint32_t response_batch() const;
 
 	device &owner_;
 	uint32_t peer_ = 0;

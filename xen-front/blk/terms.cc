@@ -64,7 +64,6 @@ result<disk_terms> read_disk_terms(kapi_xenbus *bus, reporter &log)
 	const bool persistent = back.feature("feature-persistent");
 	const bool trusted = own.feature("trusted", true);
 	t.service.data = persistent || !trusted ? transfer::pooled : transfer::direct;
-	t.service.notify_on_idle = back.feature(blkif::key_notify_on_idle);
 	t.info.device = static_cast<uint32_t>(XENPV_TRY(own.required("virtual-device", 0, UINT32_MAX)));
 	return t;
 }

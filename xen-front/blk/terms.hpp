@@ -30,7 +30,6 @@ struct connection_terms {
 struct service_terms {
 	transfer data = transfer::direct;
 	flush_by flush = flush_by::nothing;
-	bool notify_on_idle = false; // the backend tells of every response before it sleeps
 };
 
 struct disk_terms {
