@@ -19,17 +19,18 @@ namespace xenpv::blkback {
 
 class pace {
 public:
-	static constexpr uint64_t longest_ns = 4'000'000;
+	static constexpr uint64_t longest_ns = 2'000'000;
 	static constexpr uint64_t shortest_ns = 20'000;
 	// Half a ring: the other half keeps this end busy while the frontend works.
 	static constexpr uint32_t most = 16;
 	static constexpr uint32_t first_try = 16;
 	static constexpr uint32_t last_try = 1024;
 
-	// `count` requests came.
-	void came(uint64_t now_ns, uint32_t count)
+	// `count` requests came, `slept`: to a thread that had nothing to tell or do.  Where
+	// responses are gathered, such a gap is the frontend's, not the stream's.
+	void came(uint64_t now_ns, uint32_t count, bool slept)
 	{
-		if (last_came_ns_ != 0) {
+		if (last_came_ns_ != 0 && (target_ == 1 || !slept)) {
 			const uint64_t gap = (now_ns - last_came_ns_) / count;
 			gap_ns_ = (gap_ns_ * 7 + (gap < longest_ns ? gap : longest_ns)) / 8;
 		}
@@ -52,9 +53,12 @@ public:
 	void told(uint32_t count)
 	{
 		if (count < goal()) {
-			const uint32_t half = target_ / 2;
-			if (!trying_ || count < target_)
-				target_ = count > half ? count : half == 0 ? 1 : half;
+			// Nothing more came: `count` is all there is outstanding, unless the
+			// frontend paused.  Half of it leaves both ends something to do.
+			if (!trying_ || count < target_) {
+				const uint32_t most_now = (count + 1) / 2 > target_ / 2 ? (count + 1) / 2 : target_ / 2;
+				target_ = most_now < target_ ? most_now : target_;
+			}
 			if (trying_ && put_off_ < last_try)
 				put_off_ *= 2;
 			trying_ = false;

@@ -106,6 +106,7 @@ void queue::serve(kapi_worker *self)
 			return; // the channel stays masked
 		if (nap(self))
 			continue;
+		slept_ = true;
 		if (rest())
 			return;
 	}

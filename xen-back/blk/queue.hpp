@@ -115,6 +115,7 @@ private:
 	bool owed_ = false; // the frontend asked for an event and has not had it yet
 	uint32_t untold_ = 0; // responses pushed since it was last told
 	bool found_work_ = false; // since the last event was settled
+	bool slept_ = false; // since the last request came
 	bool fence_ = false; // a barrier is in flight: nothing may pass it
 	job *barrier_ = nullptr; // waits for what is in flight
 	job *waiting_ = nullptr; // done, but somebody still holds a page

@@ -34,7 +34,7 @@ uint32_t queue::take(job **batch)
 		return prepare(*batch[0]) ? 1 : 0;
 	}
 	if (n.value_or(0) != 0) {
-		pace_.came(kapi_now_ns(), n.value_or(0));
+		pace_.came(kapi_now_ns(), n.value_or(0), std::exchange(slept_, false));
 		limits_ = owner_.limits();
 	}
 	for (uint32_t i = 0; i < n.value_or(0); ++i) {
