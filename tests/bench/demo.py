@@ -9,6 +9,7 @@ shared, and only neighbours in time compare.
 
 import argparse
 import contextlib
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -64,13 +65,18 @@ def measure(guest, device, ramdisk, seconds):
     return found
 
 
+def _qemu_version():
+    said = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
+    return said.splitlines()[0]
+
+
 def environment(machine, guest, args):
     info = dict(line.split(":", 1) for line in machine.dom0.run("xl info").out.splitlines() if ":" in line)
     info = {key.strip(): value.strip() for key, value in info.items()}
     cpu = next((line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                 if line.startswith("model name")), "unknown")
     return {
-        "qemu": machine.qemu_version, "accelerator": machine.accel, "host_cpu": cpu,
+        "qemu": _qemu_version(), "accelerator": machine.accel, "host_cpu": cpu,
         "xen": f"{info['xen_version']}", "dom0_kernel": machine.dom0.run("uname -r").out.strip(),
         "guest_kernel": guest.run("uname -r").out.strip(), "guest_type": "hvm, xen_emul_unplug=unnecessary",
         "dom0_vcpus": int(machine.dom0.run("nproc").out), "guest_vcpus": int(guest.run("nproc").out),

@@ -57,7 +57,8 @@ void kapi_worker_nap(kapi_worker *worker, uint64_t ns)
 {
 	xenpv::sim::might_sleep("kapi_worker_nap");
 	std::unique_lock held(worker->mutex);
-	worker->changed.wait_for(held, std::chrono::nanoseconds(ns), [worker] { return worker->woken || worker->stop; });
+	worker->changed.wait_for(held, std::chrono::nanoseconds(ns),
+				 [worker] { return worker->woken || worker->stop; });
 	worker->woken = false;
 }
 

@@ -17,9 +17,9 @@
  * noreturn std::__glibcxx_assert_fail() would be a dead end objtool cannot see.
  */
 #undef __glibcxx_assert
-#define __glibcxx_assert(cond)						\
-	do {								\
-		if (__builtin_expect(!bool(cond), false))		\
-			__builtin_trap();				\
+#define __glibcxx_assert(cond)                            \
+	do {                                              \
+		if (__builtin_expect(!bool(cond), false)) \
+			__builtin_trap();                 \
 	} while (false)
 #endif

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# A device that nobody uses costs nothing: no event, no wakeup, no poll, no hypercall.
+# A device that nobody uses costs nothing: no event, no wakeup, no nap, no hypercall.
 cd "$(dirname "$0")" || exit 1
 . ./ktap.sh
 . ./devices.sh

@@ -8,10 +8,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <xenctrl.h>
-#include <xenforeignmemory.h>
 #include <xen/grant_table.h>
 #include <xen/memory.h>
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
 
 #define RESERVED_ENTRIES 8 /* set up by the toolstack for console and xenstore; they live as long as the domain */
 
@@ -38,9 +38,11 @@ int main(int argc, char **argv)
 		void *table = NULL;
 		xenforeignmemory_handle *fm = xenforeignmemory_open(NULL, 0);
 		/* Exactly the frames there are: asking for more would make the table grow. */
-		xenforeignmemory_resource_handle *map = fm ? xenforeignmemory_map_resource(
-			fm, size.dom, XENMEM_resource_grant_table, XENMEM_resource_grant_table_id_shared, 0,
-			size.nr_frames, &table, 1 /* PROT_READ */, 0) : NULL;
+		xenforeignmemory_resource_handle *map =
+			fm ? xenforeignmemory_map_resource(fm, size.dom, XENMEM_resource_grant_table,
+							   XENMEM_resource_grant_table_id_shared, 0, size.nr_frames,
+							   &table, 1 /* PROT_READ */, 0)
+			   : NULL;
 		if (!map) {
 			perror("xencount: map grant table");
 			return 1;
