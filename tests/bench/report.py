@@ -19,17 +19,17 @@ def _find(rows, workload, device, metric):
 
 def table(rows, jobs, cost_names):
     """The lines that are printed: medians with spread, the two ratios, and our costs."""
-    lines = [f"{'workload':<30}{'unit':<6}" + "".join(f"{d:>24}" for d in DEVICES) +
+    lines = [f"{'workload':<30}{'unit':<6}" + "".join(f"{d:>28}" for d in DEVICES) +
              f"{'xenpv/emulated':>16}{'xenpv/intree':>14}"]
     for job in jobs:
         found = {d: _find(rows, job.workload, d, job.metric) for d in DEVICES}
-        cells = "".join(f"{_cell(r):>24}" for r in found.values())
+        cells = "".join(f"{_cell(r):>28}" for r in found.values())
         ours = found["xenpv"]["median"]
         lines.append(f"{job.workload:<30}{job.unit:<6}{cells}{ours / found['emulated']['median']:>15.1f}x"
                      f"{ours / found['intree']['median']:>13.2f}x")
-    lines += ["", f"{'cost per ring request, xenpv':<36}" + "".join(f"{_short(j.workload):>14}" for j in jobs)]
+    lines += ["", f"{'cost per ring request, xenpv':<36}" + "".join(f"{_short(j.workload):>16}" for j in jobs)]
     for name in cost_names:
-        cells = "".join(f"{_find(rows, j.workload, 'xenpv', name)['median']:>14.3f}" for j in jobs)
+        cells = "".join(f"{_find(rows, j.workload, 'xenpv', name)['median']:>16.3f}" for j in jobs)
         lines.append(f"{name:<36}{cells}")
     return "\n".join(lines)
 
