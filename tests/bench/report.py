@@ -40,7 +40,7 @@ def _cell(found):
 
 def _short(workload):
     kind, way, size, unit, depth = workload.split()
-    return f"{kind[:4]} {way[:1]} {size}K {depth}"
+    return f"{kind[:3]} {way[:1]} {size}K {depth}"
 
 
 def write(path, environment, rows):

@@ -8,9 +8,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+/* First: it says that we are a tool, and Xen's headers then declare more. */
+#include <xenctrl.h>
+
 #include <xen/grant_table.h>
 #include <xen/memory.h>
-#include <xenctrl.h>
 #include <xenforeignmemory.h>
 
 #define RESERVED_ENTRIES 8 /* set up by the toolstack for console and xenstore; they live as long as the domain */
