@@ -92,6 +92,8 @@ static void remove(struct xenbus_device *dev)
 	WRITE_ONCE(bf->gone, true);
 	xenpv_blkfront_destroy(bf->front);
 	bf->front = NULL;
+	/* Again: a queue that found no room may have stopped meanwhile. */
+	kapi_blkfront_gone(bf);
 	xenpv_disk_remove(bf);
 	dev_set_drvdata(&dev->dev, NULL);
 	xenpv_disk_put(bf);

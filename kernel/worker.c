@@ -77,6 +77,13 @@ bool kapi_worker_wait(struct kapi_worker *worker)
 }
 EXPORT_SYMBOL_GPL(kapi_worker_wait);
 
+bool kapi_worker_yield(struct kapi_worker *worker)
+{
+	cond_resched();
+	return !kthread_should_stop();
+}
+EXPORT_SYMBOL_GPL(kapi_worker_yield);
+
 void kapi_worker_nap(struct kapi_worker *worker, uint64_t ns)
 {
 	ktime_t length = ns_to_ktime(ns);

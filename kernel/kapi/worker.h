@@ -17,6 +17,9 @@ struct kapi_worker *kapi_worker_start(const char *name,
 void kapi_worker_wake(struct kapi_worker *worker);
 /* Called by the thread: sleeps until woken.  False: asked to stop. */
 bool kapi_worker_wait(struct kapi_worker *worker);
+/* Called by the thread in every round of work: a peer that always has more must
+ * not keep others from the CPU, nor the thread from stopping.  False: asked to stop. */
+bool kapi_worker_yield(struct kapi_worker *worker);
 /* Called by the thread: sleeps until woken, asked to stop, or `ns` have passed. */
 void kapi_worker_nap(struct kapi_worker *worker, uint64_t ns);
 /* Asks the thread to stop, waits for it and frees it.  Process context. */

@@ -270,7 +270,14 @@ def test_backing_device_is_opened_exclusively(leakless, ramdisks, front, back):
     told = guest.dom0.run(f"xenstore-ls -f /local/domain/0/error | grep {devices.device_id(VDEV)}").out
     assert "in use: another guest or a mount holds it" in told
     guest.dom0.run("kill $(cat /tmp/holder)")
-    guest.detach(VDEV, force=True)  # no frontend is there to play its part
+    modules = guest.load(front)
+    devices.await_states(guest, VDEV, ("6", "6"))
+    # A frontend that starts over makes the backend look for the disk again.
+    drivers = f"/sys/bus/xen/drivers/{front}"
+    guest.run(f"echo {front_node(guest)} >{drivers}/unbind; echo {front_node(guest)} >{drivers}/bind", timeout=30)
+    devices.await_connected(guest, VDEV)
+    guest.detach(VDEV)
+    guest.unload(*modules)
     guest.dom0.unload(*undo)
 
 
@@ -293,7 +300,7 @@ def test_backend_that_publishes_nonsense_is_refused(leakless, ramdisks, key, val
                    f"{front}/device-type disk {front}/state 1")
     await_true(guest.dom0, f"[ \"$(xenstore-read {front}/state)\" = 3 ]")
     for name, text in {**good, key: value}.items():
-        guest.dom0.run(f"xenstore-write {back}/{name} {text}")
+        guest.dom0.run(f"xenstore-write -- {back}/{name} {text}")
     guest.dom0.run(f"xenstore-write {back}/state 4")
     await_true(guest, "grep -q 'state broken' /sys/kernel/debug/xenpv/vbd-51808/blkfront")
     assert names in guest.run("dmesg | tail -n 20").out

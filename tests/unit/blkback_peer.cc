@@ -280,4 +280,17 @@ BOOST_AUTO_TEST_CASE(reading_while_connecting)
 	reader.join();
 }
 
+// Closed and Initialising so soon after one another that only the second is seen.
+BOOST_AUTO_TEST_CASE(starting_over_unseen)
+{
+	start();
+	attach();
+	tools->set_front("state", "1");
+	BOOST_TEST(eventually([&] { return tools->back_state() == 2; }));
+	front.reset();
+	attach();
+	const granted_page page(guest);
+	BOOST_TEST(front->ask(read_of(page.ref())) == okay);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

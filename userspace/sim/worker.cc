@@ -53,6 +53,13 @@ bool kapi_worker_wait(kapi_worker *worker)
 	return !worker->stop;
 }
 
+bool kapi_worker_yield(kapi_worker *worker)
+{
+	xenpv::sim::might_sleep("kapi_worker_yield");
+	const std::lock_guard held(worker->mutex);
+	return !worker->stop;
+}
+
 void kapi_worker_nap(kapi_worker *worker, uint64_t ns)
 {
 	xenpv::sim::might_sleep("kapi_worker_nap");

@@ -106,8 +106,9 @@ void device::frontend_changed(xenbus_state state)
 	mutex::guard held(lock_);
 	switch (state) {
 	case xenbus_state::initialising:
-		// It starts over: after a close, or after it broke off.
-		if (phase_ == phase::closed || phase_ == phase::broken) {
+		// It starts over: after a close, after it broke off, or so soon after a close
+		// that only this was seen of it.
+		if (phase_ != phase::waiting) {
 			disconnect();
 			phase_ = phase::waiting;
 			enter(xenbus_state::init_wait);
@@ -156,7 +157,7 @@ void device::try_connect()
 result<void> device::connect()
 {
 	peer_broke_.store(false, std::memory_order_relaxed);
-	const terms agreed = XENPV_TRY(read_terms(bus_, queues_offered(), log_));
+	const terms agreed = XENPV_TRY(read_terms(bus_, log_));
 	// What this domain's page cache knows of the disk would hide the guest's writes.
 	kapi_bdev_sync(disk_);
 	while (queue_count_ < agreed.queues) {

@@ -97,7 +97,9 @@ void queue::run(void *ctx, kapi_worker *self)
 
 void queue::serve(kapi_worker *self)
 {
-	for (;;) {
+	// A frontend can see to it that there is always more (XSA-332): stopping does not
+	// wait for the end of that.
+	while (kapi_worker_yield(self)) {
 		if (pass()) {
 			found_work_ = true;
 			continue;

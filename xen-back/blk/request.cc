@@ -63,12 +63,14 @@ blkif::status check_request(const blkif::taken_request &r, const disk_limits &di
 		return blkif::status::error;
 	}
 	out.nr_pieces = count.value_or(0);
-	if (out.act == action::flush || (out.act == action::barrier && out.nr_pieces == 0)) {
+	if (out.act == action::flush) {
 		// Some frontends leave segments in a flush; it has none.
-		out.act = action::flush;
 		out.nr_pieces = 0;
 		return blkif::status::okay;
 	}
+	// Without anything to write a barrier still orders what is around it.
+	if (out.act == action::barrier && out.nr_pieces == 0)
+		return blkif::status::okay;
 	if (out.nr_pieces == 0) {
 		log.say(KAPI_ERROR, "operation %u without segments", r.operation.unchecked(for_message{}));
 		return blkif::status::error;

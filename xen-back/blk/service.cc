@@ -144,11 +144,13 @@ void queue::submit(job **batch, uint32_t count)
 			counters_.read_sectors.add(j.todo.sectors);
 			break;
 		case action::barrier:
-			op = KAPI_BDEV_WRITE_BARRIER;
 			counters_.flushes.add();
-			[[fallthrough]];
+			op = j.todo.nr_pieces != 0 ? KAPI_BDEV_WRITE_BARRIER : KAPI_BDEV_FLUSH;
+			counters_.writes.add(j.todo.nr_pieces != 0 ? 1 : 0);
+			counters_.write_sectors.add(j.todo.sectors);
+			break;
 		case action::write:
-			op = j.todo.act == action::write ? KAPI_BDEV_WRITE : op;
+			op = KAPI_BDEV_WRITE;
 			counters_.writes.add();
 			counters_.write_sectors.add(j.todo.sectors);
 			break;

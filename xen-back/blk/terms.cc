@@ -27,13 +27,14 @@ namespace {
 
 } // namespace
 
-result<terms> read_terms(kapi_xenbus *bus, uint32_t queues_offered, reporter &log)
+result<terms> read_terms(kapi_xenbus *bus, reporter &log)
 {
 	keys front(bus, KAPI_PEER, log);
 	terms t;
 	t.layout = XENPV_TRY(read_layout(bus, log));
 	t.persistent = front.feature("feature-persistent");
-	t.queues = static_cast<uint32_t>(XENPV_TRY(front.optional("multi-queue-num-queues", 1, queues_offered, 1)));
+	// A live ring may be from a time when more CPUs were there and more was offered.
+	t.queues = static_cast<uint32_t>(XENPV_TRY(front.optional("multi-queue-num-queues", 1, most_queues, 1)));
 	// One page is all that is offered; a frontend that wants more is told here.
 	static_cast<void>(XENPV_TRY(front.optional("ring-page-order", 0, 0, 0)));
 	for (uint32_t i = 0; i < t.queues; ++i) {

@@ -24,6 +24,6 @@ struct terms {
 };
 
 // Reports key and value of what is wrong.  Process context.
-[[nodiscard]] result<terms> read_terms(kapi_xenbus *bus, uint32_t queues_offered, reporter &log);
+[[nodiscard]] result<terms> read_terms(kapi_xenbus *bus, reporter &log);
 
 } // namespace xenpv::blkback

@@ -149,10 +149,12 @@ result<void> device::go_live()
 	phase_ = phase::connected;
 	for (uint32_t i = 0; i < queue_count_; ++i)
 		queues_[i]->start(terms.service);
+	// How the disk flushes is known before the next request is made for it.
+	const int rc = kapi_blkfront_ready(disk_, &terms.info);
 	kapi_blkfront_unpause(disk_);
-	// The disk is read for its partitions while it is made: I/O must flow by now.
-	enter(xenbus_state::connected);
-	return from_rc(kapi_blkfront_ready(disk_, &terms.info));
+	if (rc == 0)
+		enter(xenbus_state::connected);
+	return from_rc(rc);
 }
 
 void device::reread_capacity()
