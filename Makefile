@@ -20,11 +20,11 @@ help: ## this list
 setup: ## install what the project needs (Debian 12, root)
 	@setup/setup.sh
 
-demo: setup ## the main job: PV disk against emulated disk on real Xen, measured
+demo: setup ## the main job: PV disk and network against emulated ones on real Xen, measured
 	@$(MAKE) --no-print-directory modules
 	@$(PYTHON) tests/bench/demo.py
 
-check: setup ## every test: style, build gate, unit tests, kernel build, real Xen
+check: setup ## every test: style, set-up, benches, build gate, unit tests, kernel build, real Xen
 	@$(PYTHON) tests/check.py
 
 modules: ## build the kernel modules (KVER= or KDIR= chooses the kernel)
@@ -44,5 +44,5 @@ bed: modules ## boot the test bed and leave it up: see tests/system/README.md
 	@tests/system/xenbed up
 
 clean: ## leave the tree as cloned
-	@tests/system/xenbed down 2>/dev/null || true
+	@tests/system/xenbed down --own 2>/dev/null || true
 	@git clean -qfdX

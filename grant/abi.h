@@ -6,6 +6,7 @@
 #ifndef XENPV_GRANT_ABI_H
 #define XENPV_GRANT_ABI_H
 #include <kapi/grant.h>
+#include <kapi/mem.h>
 #include <kapi/types.h>
 
 KAPI_BEGIN
@@ -73,7 +74,12 @@ void xenpv_grant_map(struct xenpv_grant_account *account, struct kapi_map_op *op
  * number is returned, and their status says whether the page may be reused. */
 uint32_t xenpv_grant_unmap(struct xenpv_grant_account *account, struct kapi_map_op *ops, uint32_t count,
 			   struct xenpv_grant_costs *costs);
-void xenpv_grant_copy(struct kapi_copy_op *ops, uint32_t count, struct xenpv_grant_costs *costs);
+/* Ends grants whose pages are still looked at, as kapi_grant_replace; each operation has
+ * its status, also when this kind of domain cannot.  Returns how many were replaced. */
+uint32_t xenpv_grant_replace(struct xenpv_grant_account *account, struct kapi_map_op *ops, uint32_t count,
+			     struct xenpv_grant_costs *costs);
+/* In atomic context nothing is retried. */
+void xenpv_grant_copy(struct kapi_copy_op *ops, uint32_t count, enum kapi_context ctx, struct xenpv_grant_costs *costs);
 
 /* Module life. */
 int xenpv_grant_init(void);

@@ -116,6 +116,8 @@ void xenpv_grant_account_usage(xenpv_grant_account *account, xenpv_grant_usage *
 {
 	account->state.with([usage](auto &b) {
 		usage->in_use = b.in_use();
+		// What came out of the caches since the last batch was not looked at yet.
+		b.peak = usage->in_use > b.peak ? usage->in_use : b.peak;
 		usage->peak = b.peak;
 		usage->cached = b.cached();
 		usage->parked = b.parked;

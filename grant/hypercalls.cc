@@ -6,12 +6,14 @@
 namespace xenpv::grant {
 namespace {
 
-constexpr uint64_t patience_ns = 1'000'000'000;
+constexpr uint64_t patience = 1'000'000'000; // ns
 
 // Runs `call` on the batch, then again on the operations that were told "try
-// again", until none is left or patience ends.  Those become errors.
+// again", until none is left or patience ends: at once for who must not sleep.  Those
+// become errors.
 template <typename Op, typename Call>
-void run_batch(Op *ops, uint32_t count, uint32_t batch, uint64_t &hypercalls, uint64_t &operations, Call call)
+void run_batch(Op *ops, uint32_t count, uint32_t batch, uint64_t patience_ns, uint64_t &hypercalls,
+	       uint64_t &operations, Call call)
 {
 	for (uint32_t i = 0; i < count; ++i)
 		ops[i].status = KAPI_GNTST_GENERAL_ERROR;
@@ -29,7 +31,7 @@ void run_batch(Op *ops, uint32_t count, uint32_t batch, uint64_t &hypercalls, ui
 		while (ops[i].status == KAPI_GNTST_EAGAIN) {
 			const uint64_t now = kapi_now_ns();
 			began = began == 0 ? now : began;
-			if (now - began > patience_ns) {
+			if (now - began >= patience_ns) {
 				ops[i].status = KAPI_GNTST_GENERAL_ERROR;
 				break;
 			}
@@ -53,8 +55,8 @@ void xenpv_grant_map(xenpv_grant_account *account, kapi_map_op *ops, uint32_t co
 {
 	if (count == 0)
 		return; // no hypercall for nothing
-	xenpv::grant::run_batch(ops, count, KAPI_MAP_BATCH, costs->map_hypercalls, costs->map_operations,
-				kapi_grant_map);
+	xenpv::grant::run_batch(ops, count, KAPI_MAP_BATCH, xenpv::grant::patience, costs->map_hypercalls,
+				costs->map_operations, kapi_grant_map);
 	int64_t mapped = 0;
 	for (uint32_t i = 0; i < count; ++i)
 		mapped += ops[i].status == KAPI_GNTST_OKAY;
@@ -85,10 +87,28 @@ uint32_t xenpv_grant_unmap(xenpv_grant_account *account, kapi_map_op *ops, uint3
 	return live;
 }
 
-void xenpv_grant_copy(kapi_copy_op *ops, uint32_t count, xenpv_grant_costs *costs)
+uint32_t xenpv_grant_replace(xenpv_grant_account *account, kapi_map_op *ops, uint32_t count, xenpv_grant_costs *costs)
+{
+	for (uint32_t i = 0; i < count; ++i)
+		ops[i].status = KAPI_GNTST_GENERAL_ERROR;
+	for (uint32_t at = 0; at < count; at += KAPI_MAP_BATCH) {
+		const uint32_t n = count - at < KAPI_MAP_BATCH ? count - at : KAPI_MAP_BATCH;
+		// Xen is asked for each by itself.
+		costs->unmap_hypercalls += n;
+		costs->unmap_operations += n;
+		kapi_grant_replace(ops + at, n);
+	}
+	uint32_t gone = 0;
+	for (uint32_t i = 0; i < count; ++i)
+		gone += ops[i].status == KAPI_GNTST_OKAY;
+	xenpv::grant::count_mapped(account, -int64_t{gone});
+	return gone;
+}
+
+void xenpv_grant_copy(kapi_copy_op *ops, uint32_t count, kapi_context ctx, xenpv_grant_costs *costs)
 {
 	if (count == 0)
 		return;
-	xenpv::grant::run_batch(ops, count, KAPI_COPY_BATCH, costs->copy_hypercalls, costs->copy_operations,
-				kapi_grant_copy);
+	xenpv::grant::run_batch(ops, count, KAPI_COPY_BATCH, ctx == KAPI_MAY_SLEEP ? xenpv::grant::patience : 0,
+				costs->copy_hypercalls, costs->copy_operations, kapi_grant_copy);
 }

@@ -2,23 +2,43 @@
 /* xenpv_blkback.ko: this domain's block devices, served to guests. */
 #include <linux/err.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/sysfs.h>
+#include <linux/workqueue.h>
 #include <xen/xen.h>
 
 #include <kapi/blkback.h>
+#include <kapi/evtchn.h>
 
 #include "bdev.h"
+#include "unregister.h"
 #include "xenbus.h"
+
+/* Named as in the in-tree xen-blkback; what is written counts for disks to come. */
+static unsigned int max_queues;
+module_param(max_queues, uint, 0644);
+MODULE_PARM_DESC(max_queues,
+		 "queues offered to a disk's frontend, at most 8 (0: one for each CPU)");
+
+uint32_t kapi_blkback_max_queues(void)
+{
+	unsigned int wanted = READ_ONCE(max_queues);
+
+	return wanted ? wanted : kapi_cpu_count();
+}
 
 struct adapter {
 	struct xenbus_device *dev;
 	struct xenpv_blkback *back; /* the engine */
-	struct mutex lock; /* serialises calls into it */
 	struct xenbus_watch hotplug_watch;
-	bool unregister; /* the engine is done with the device */
+	struct xenpv_unregister unregister;
+	struct work_struct burial; /* of the engine, when the device is gone before it */
 };
+
+/* The thread that runs the callbacks of watches, once it has run one of ours. */
+static struct task_struct *xenwatch;
+static struct workqueue_struct *burials;
 
 /* --- sysfs: what xl and xentop read -------------------------------------- */
 
@@ -111,46 +131,22 @@ void kapi_blkback_unregister(struct kapi_xenbus *bus)
 {
 	struct adapter *adapter = dev_get_drvdata(&xenbus_of(bus)->dev);
 
-	adapter->unregister = true;
-}
-
-/*
- * Runs one call into the engine from a watch, and then ends the device if the engine
- * wants that.  Here and not in a work item: this is the thread of the watches, which
- * also removes devices whose directory went away, as toolstacks do right after the
- * frontend closed; two threads would remove the device twice.
- */
-static void call(struct adapter *adapter, void (*fn)(struct xenpv_blkback *back, int arg), int arg)
-{
-	struct device *dev = &adapter->dev->dev;
-	bool unregister;
-
-	mutex_lock(&adapter->lock);
-	fn(adapter->back, arg);
-	unregister = adapter->unregister;
-	mutex_unlock(&adapter->lock);
-	/* Locked by another: the driver is being put on the device, and the next event
-	 * ends it; or taken off, which waits for us. */
-	if (!unregister || !device_trylock(dev))
-		return;
-	device_unlock(dev);
-	device_unregister(dev);
-	/* The adapter is no more. */
+	xenpv_unregister_want(&adapter->unregister);
 }
 
 static void frontend_changed(struct xenbus_device *dev, enum xenbus_state state)
 {
-	call(dev_get_drvdata(&dev->dev), xenpv_blkback_frontend_changed, state);
-}
+	struct adapter *adapter = dev_get_drvdata(&dev->dev);
 
-static void call_hotplug(struct xenpv_blkback *back, int unused)
-{
-	xenpv_blkback_hotplug(back);
+	xenpv_blkback_frontend_changed(adapter->back);
 }
 
 static void hotplug(struct xenbus_watch *watch, const char *path, const char *token)
 {
-	call(container_of(watch, struct adapter, hotplug_watch), call_hotplug, 0);
+	struct adapter *adapter = container_of(watch, struct adapter, hotplug_watch);
+
+	WRITE_ONCE(xenwatch, current);
+	xenpv_blkback_hotplug(adapter->back);
 }
 
 /* At most one event waits: whoever can write the key could fill our memory with
@@ -160,18 +156,46 @@ static bool will_handle(struct xenbus_watch *watch, const char *path, const char
 	return watch->nr_pending == 0;
 }
 
+static void bury(struct adapter *adapter)
+{
+	xenpv_blkback_destroy(adapter->back);
+	kfree(adapter);
+}
+
+static void bury_later(struct work_struct *work)
+{
+	struct adapter *adapter = container_of(work, struct adapter, burial);
+	struct xenbus_device *dev = adapter->dev;
+
+	bury(adapter);
+	put_device(&dev->dev);
+	/* The module's exit, which may come now, waits for the end of this. */
+	module_put(THIS_MODULE);
+}
+
 static void remove(struct xenbus_device *dev)
 {
 	struct adapter *adapter = dev_get_drvdata(&dev->dev);
 
-	/* Waits for a running callback, but in the callback itself. */
-	if (adapter->hotplug_watch.node) {
-		unregister_xenbus_watch(&adapter->hotplug_watch);
-		kfree(adapter->hotplug_watch.node);
-	}
-	xenpv_blkback_destroy(adapter->back);
+	xenpv_unregister_drop_watches(&adapter->unregister);
+	xenpv_blkback_leave(adapter->back);
+	xenpv_unregister_forget(&adapter->unregister);
 	dev_set_drvdata(&dev->dev, NULL);
-	kfree(adapter);
+	if (current != READ_ONCE(xenwatch)) {
+		/* The driver is unbound, the device stays: the next driver must find a
+		 * ring on which all is answered. */
+		bury(adapter);
+		return;
+	}
+	/*
+	 * The device's directory went away, because the toolstack lost patience with a disk
+	 * that stalls.  No driver comes to this device again, and this thread serves the
+	 * devices of all guests: the disk is waited for elsewhere.
+	 */
+	get_device(&dev->dev);
+	__module_get(THIS_MODULE);
+	INIT_WORK(&adapter->burial, bury_later);
+	queue_work(burials, &adapter->burial);
 }
 
 static int probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
@@ -182,7 +206,7 @@ static int probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
 	if (!adapter)
 		return -ENOMEM;
 	adapter->dev = dev;
-	mutex_init(&adapter->lock);
+	xenpv_unregister_prepare(&adapter->unregister, dev, &adapter->hotplug_watch, 1);
 	rc = xenpv_blkback_create(kapi_of(dev), &adapter->back);
 	if (rc) {
 		kfree(adapter);
@@ -222,25 +246,21 @@ static int __init xenpv_blkback_init(void)
 	rc = xenpv_bdev_init();
 	if (rc)
 		return rc;
-	rc = xenbus_register_backend(&driver);
-	if (rc)
+	/* Not one at a time: each may wait for another disk. */
+	burials = alloc_workqueue("xenpv_blkback", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	rc = burials ? xenbus_register_backend(&driver) : -ENOMEM;
+	if (rc) {
+		if (burials)
+			destroy_workqueue(burials);
 		xenpv_bdev_exit();
+	}
 	return rc;
-}
-
-static void no_event(struct xenbus_watch *watch, const char *path, const char *token)
-{
 }
 
 static void __exit xenpv_blkback_exit(void)
 {
-	static struct xenbus_watch fence = { .node = "domid", .callback = no_event };
-
 	xenbus_unregister_driver(&driver);
-	/* A callback that unregistered its device may still be on its way out of our
-	 * code; ending any watch waits for whatever callback runs. */
-	if (!register_xenbus_watch(&fence))
-		unregister_xenbus_watch(&fence);
+	destroy_workqueue(burials);
 	xenpv_bdev_exit();
 }
 

@@ -81,9 +81,10 @@ static void remove(struct xenbus_device *dev)
 	/*
 	 * With a backend that serves, what is dirty is written and what is in flight
 	 * is answered before the engine goes.  With any other, the engine goes first
-	 * and takes with it what would never be answered.
+	 * and takes with it what would never be answered.  The engine knows which: a
+	 * state in the store may be of a backend that has no rings of ours.
 	 */
-	if (!READ_ONCE(bf->gone) && kapi_xenbus_peer_state(kapi_of(dev)) == XenbusStateConnected) {
+	if (!READ_ONCE(bf->gone) && xenpv_blkfront_serves(bf->front)) {
 		WRITE_ONCE(bf->draining, true);
 		xenpv_disk_remove(bf);
 	} else {

@@ -126,7 +126,8 @@ int kapi_blkfront_ready(struct kapi_blkfront *bf, const struct kapi_disk_info *i
 	int rc = 0;
 
 	mutex_lock(&bf->make_lock);
-	if (bf->removing || READ_ONCE(bf->gone)) {
+	/* A disk that is being drained may reconnect, but none is made any more. */
+	if (READ_ONCE(bf->gone) || (bf->removing && !bf->disk)) {
 		rc = -ENODEV;
 	} else if (!bf->disk) {
 		rc = make_disk(bf, info);
@@ -135,11 +136,13 @@ int kapi_blkfront_ready(struct kapi_blkfront *bf, const struct kapi_disk_info *i
 	if (!rc) {
 		/* Block sizes stay as they were: filesystems rely on them. */
 		blk_queue_write_cache(bf->disk->queue, info->flush, info->fua);
-		set_disk_ro(bf->disk, info->readonly);
+		/* Of these the system is told, and it has no such disk any more. */
+		if (!bf->removing) {
+			set_disk_ro(bf->disk, info->readonly);
+			set_capacity_and_notify(bf->disk, info->sectors);
+		}
 		if (first)
 			queue_work(system_long_wq, &bf->add_work);
-		else
-			set_capacity_and_notify(bf->disk, info->sectors);
 	}
 	mutex_unlock(&bf->make_lock);
 	return rc;
@@ -167,7 +170,8 @@ void kapi_blkfront_resized(struct kapi_blkfront *bf, uint64_t sectors)
 {
 	struct gendisk *disk = smp_load_acquire(&bf->disk);
 
-	if (disk && !READ_ONCE(bf->gone) && set_capacity_and_notify(disk, sectors))
+	if (disk && !READ_ONCE(bf->gone) && !READ_ONCE(bf->draining) &&
+	    set_capacity_and_notify(disk, sectors))
 		dev_info(&bf->dev->dev, "%s: capacity is now %llu sectors\n", disk->disk_name,
 			 sectors);
 }

@@ -148,18 +148,15 @@ static void complete_rq(struct request *rq)
 
 /*
  * A slow disk is waited for.  But while the disk is removed nobody watches the backend
- * any more: if it goes too, the engine has to be told here, or the wait has no end.
+ * any more: if it goes too, or starts over and wants new rings, the engine has to be
+ * told here, or the wait has no end.
  */
 static enum blk_eh_timer_return timed_out(struct request *rq)
 {
 	struct kapi_blkfront *bf = rq->q->queuedata;
 
-	if (READ_ONCE(bf->draining)) {
-		int state = kapi_xenbus_peer_state(kapi_of(bf->dev));
-
-		if (state != XenbusStateConnected)
-			xenpv_blkfront_backend_changed(bf->front, state);
-	}
+	if (READ_ONCE(bf->draining))
+		xenpv_blkfront_backend_changed(bf->front, kapi_xenbus_peer_state(kapi_of(bf->dev)));
 	return BLK_EH_RESET_TIMER;
 }
 
@@ -207,6 +204,16 @@ void kapi_blkfront_complete(struct kapi_blkfront *bf, void *cookie, int error)
 	pdu->status = errno_to_blk_status(error);
 	if (likely(!blk_should_fake_timeout(rq->q)))
 		blk_mq_complete_request(rq);
+}
+
+void kapi_blkfront_requeue(struct kapi_blkfront *bf, void *cookie)
+{
+	struct request *rq = cookie;
+	/* Any kick may run the request to its end, but not the queue. */
+	struct request_queue *q = rq->q;
+
+	blk_mq_requeue_request(rq, false);
+	blk_mq_delay_kick_requeue_list(q, RETRY_MS);
 }
 
 void kapi_blkfront_wake(struct kapi_blkfront *bf, uint32_t queue)

@@ -80,9 +80,13 @@ int kapi_evtchn_alloc(struct kapi_xenbus *bus, const char *name, int cpu,
 	}
 	*port = got;
 	*out = channel; /* before the handler can run */
+	/*
+	 * When this fails the port is not closed here.  Mostly the kernel has done it,
+	 * and by now the number may be somebody else's channel; only without a free
+	 * interrupt it has not, and then the port stays until the domain ends.  The two
+	 * return the same.  One port too many costs less than one closed under its user.
+	 */
 	rc = bind_evtchn_to_irqhandler_lateeoi(got, fired, 0, channel->name, channel);
-	if (rc < 0)
-		xenbus_free_evtchn(xenbus_of(bus), got);
 	return bound(channel, rc, cpu, out);
 }
 EXPORT_SYMBOL_GPL(kapi_evtchn_alloc);

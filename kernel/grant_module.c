@@ -15,6 +15,7 @@ EXPORT_SYMBOL_GPL(xenpv_grant_close);
 EXPORT_SYMBOL_GPL(xenpv_grant_park);
 EXPORT_SYMBOL_GPL(xenpv_grant_map);
 EXPORT_SYMBOL_GPL(xenpv_grant_unmap);
+EXPORT_SYMBOL_GPL(xenpv_grant_replace);
 EXPORT_SYMBOL_GPL(xenpv_grant_copy);
 
 static int __init xenpv_grant_module_init(void)

@@ -8,6 +8,7 @@
 
 #include "kapi_module.h"
 #include "runtime.h"
+#include "unregister.h"
 
 static_assert(KAPI_PAGE_SIZE == XEN_PAGE_SIZE);
 /* A kapi page is one frame: kernels with larger pages need a split here. */
@@ -24,7 +25,9 @@ static int __init xenpv_kapi_init(void)
 	rc = xenpv_time_init();
 	if (rc)
 		return rc;
-	rc = xenpv_grant_scratch_init();
+	rc = xenpv_grant_init_refs();
+	if (!rc)
+		rc = xenpv_grant_scratch_init();
 	if (rc) {
 		xenpv_time_exit();
 		return rc;
@@ -35,6 +38,8 @@ static int __init xenpv_kapi_init(void)
 
 static void __exit xenpv_kapi_exit(void)
 {
+	xenpv_unregister_exit();
+	xenpv_held_exit();
 	xenpv_debugfs_exit();
 	xenpv_grant_scratch_exit();
 	xenpv_time_exit();

@@ -11,6 +11,7 @@
 
 struct kapi_delayed {
 	struct delayed_work work;
+	struct workqueue_struct *queue;
 	void (*run)(void *ctx);
 	void *ctx;
 };
@@ -20,16 +21,25 @@ struct kapi_delayed {
  * waits for.
  */
 static struct workqueue_struct *later;
+/* Without one: the rescuer is a single thread, and what waits for a disk would keep it. */
+static struct workqueue_struct *slow;
 
 int xenpv_time_init(void)
 {
 	later = alloc_workqueue("xenpv", WQ_MEM_RECLAIM, 0);
-	return later ? 0 : -ENOMEM;
+	slow = alloc_workqueue("xenpv_slow", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	if (later && slow)
+		return 0;
+	xenpv_time_exit();
+	return -ENOMEM;
 }
 
 void xenpv_time_exit(void)
 {
-	destroy_workqueue(later);
+	if (slow)
+		destroy_workqueue(slow);
+	if (later)
+		destroy_workqueue(later);
 }
 
 uint64_t kapi_now_ns(void)
@@ -52,24 +62,43 @@ static void run_delayed(struct work_struct *work)
 	delayed->run(delayed->ctx);
 }
 
-struct kapi_delayed *kapi_delayed_create(void (*run)(void *ctx), void *ctx)
+static struct kapi_delayed *create(struct workqueue_struct *queue, void (*run)(void *ctx),
+				   void *ctx)
 {
 	struct kapi_delayed *delayed = kzalloc(sizeof(*delayed), GFP_NOIO);
 
 	if (!delayed)
 		return NULL;
 	INIT_DELAYED_WORK(&delayed->work, run_delayed);
+	delayed->queue = queue;
 	delayed->run = run;
 	delayed->ctx = ctx;
 	return delayed;
 }
+
+struct kapi_delayed *kapi_delayed_create(void (*run)(void *ctx), void *ctx)
+{
+	return create(later, run, ctx);
+}
 EXPORT_SYMBOL_GPL(kapi_delayed_create);
+
+struct kapi_delayed *kapi_delayed_create_slow(void (*run)(void *ctx), void *ctx)
+{
+	return create(slow, run, ctx);
+}
+EXPORT_SYMBOL_GPL(kapi_delayed_create_slow);
 
 void kapi_delayed_schedule(struct kapi_delayed *delayed, unsigned int ms)
 {
-	queue_delayed_work(later, &delayed->work, msecs_to_jiffies(ms));
+	queue_delayed_work(delayed->queue, &delayed->work, msecs_to_jiffies(ms));
 }
 EXPORT_SYMBOL_GPL(kapi_delayed_schedule);
+
+void kapi_delayed_move(struct kapi_delayed *delayed, unsigned int ms)
+{
+	mod_delayed_work(delayed->queue, &delayed->work, msecs_to_jiffies(ms));
+}
+EXPORT_SYMBOL_GPL(kapi_delayed_move);
 
 void kapi_delayed_destroy(struct kapi_delayed *delayed)
 {

@@ -11,6 +11,7 @@
 struct kapi_worker {
 	struct task_struct *task;
 	int woken;
+	bool stopping; /* asked to; kthread_stop would wait */
 	void (*run)(void *ctx, struct kapi_worker *self);
 	void *ctx;
 };
@@ -25,7 +26,19 @@ static void sleep_until_woken(struct kapi_worker *worker)
 		/* The state before the look at the flag: full fence inside, pairs with
 		 * the one in wake_up_process after the flag is set. */
 		set_current_state(TASK_IDLE);
-		if (xchg(&worker->woken, 0) || kthread_should_stop())
+		if (xchg(&worker->woken, 0) || READ_ONCE(worker->stopping))
+			break;
+		schedule();
+	}
+	__set_current_state(TASK_RUNNING);
+}
+
+/* kthread_stop needs the task to be there still. */
+static void wait_for_the_end(void)
+{
+	for (;;) {
+		set_current_state(TASK_IDLE);
+		if (kthread_should_stop())
 			break;
 		schedule();
 	}
@@ -37,9 +50,7 @@ static int serve(void *data)
 	struct kapi_worker *worker = data;
 
 	worker->run(worker->ctx, worker);
-	/* kthread_stop needs the task to be there still. */
-	while (!kthread_should_stop())
-		sleep_until_woken(worker);
+	wait_for_the_end();
 	return 0;
 }
 
@@ -73,14 +84,14 @@ EXPORT_SYMBOL_GPL(kapi_worker_wake);
 bool kapi_worker_wait(struct kapi_worker *worker)
 {
 	sleep_until_woken(worker);
-	return !kthread_should_stop();
+	return !READ_ONCE(worker->stopping);
 }
 EXPORT_SYMBOL_GPL(kapi_worker_wait);
 
 bool kapi_worker_yield(struct kapi_worker *worker)
 {
 	cond_resched();
-	return !kthread_should_stop();
+	return !READ_ONCE(worker->stopping);
 }
 EXPORT_SYMBOL_GPL(kapi_worker_yield);
 
@@ -89,14 +100,23 @@ void kapi_worker_nap(struct kapi_worker *worker, uint64_t ns)
 	ktime_t length = ns_to_ktime(ns);
 
 	set_current_state(TASK_IDLE);
-	if (!xchg(&worker->woken, 0) && !kthread_should_stop())
+	if (!xchg(&worker->woken, 0) && !READ_ONCE(worker->stopping))
 		schedule_hrtimeout_range(&length, ns / 8, HRTIMER_MODE_REL);
 	__set_current_state(TASK_RUNNING);
 }
 EXPORT_SYMBOL_GPL(kapi_worker_nap);
 
+void kapi_worker_ask_to_stop(struct kapi_worker *worker)
+{
+	/* Before the wake, whose full fence the thread's look at `woken` pairs with. */
+	WRITE_ONCE(worker->stopping, true);
+	kapi_worker_wake(worker);
+}
+EXPORT_SYMBOL_GPL(kapi_worker_ask_to_stop);
+
 void kapi_worker_stop(struct kapi_worker *worker)
 {
+	kapi_worker_ask_to_stop(worker);
 	kthread_stop(worker->task);
 	kfree(worker);
 }

@@ -91,12 +91,6 @@ int kapi_xenbus_write(struct kapi_xenbus *bus, const struct kapi_xenbus_key *key
 }
 EXPORT_SYMBOL_GPL(kapi_xenbus_write);
 
-void kapi_xenbus_remove(struct kapi_xenbus *bus, const char *key)
-{
-	xenbus_rm(XBT_NIL, xenbus_of(bus)->nodename, key);
-}
-EXPORT_SYMBOL_GPL(kapi_xenbus_remove);
-
 int kapi_xenbus_peer_state(struct kapi_xenbus *bus)
 {
 	const char *otherend = xenbus_of(bus)->otherend;
@@ -134,23 +128,8 @@ void kapi_xenbus_error(struct kapi_xenbus *bus, int err, const char *text)
 
 	/* Where xenbus_dev_error publishes; that one logs without a limit, and a peer
 	 * can have an error as often as it likes. */
-	dev_err_ratelimited(&dev->dev, "%s (%d)\n", text, err);
 	if (path)
 		xenbus_printf(XBT_NIL, path, "error", "%d %s", err, text);
 	kfree(path);
 }
 EXPORT_SYMBOL_GPL(kapi_xenbus_error);
-
-int kapi_xenbus_map_ring(struct kapi_xenbus *bus, uint32_t ref, void **addr)
-{
-	grant_ref_t refs[1] = { ref };
-
-	return xenbus_map_ring_valloc(xenbus_of(bus), refs, 1, addr);
-}
-EXPORT_SYMBOL_GPL(kapi_xenbus_map_ring);
-
-void kapi_xenbus_unmap_ring(struct kapi_xenbus *bus, void *addr)
-{
-	xenbus_unmap_ring_vfree(xenbus_of(bus), addr);
-}
-EXPORT_SYMBOL_GPL(kapi_xenbus_unmap_ring);

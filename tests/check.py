@@ -18,10 +18,11 @@ PYTHON = "/usr/bin/python3"
 
 STAGES = [
     ("style", ["tests/style.sh"]),
+    ("set-up and benches", [PYTHON, "-m", "pytest", "-q", "tests/setup", "tests/bench"]),
     ("build gate", ["tests/gate/run.sh"]),
     ("unit tests", ["tests/unit/run.sh", "plain", "asan", "tsan"]),
     ("kernel modules", ["tests/build.sh"]),
-    ("real Xen", [PYTHON, "-m", "pytest", "-q", "-rs", "tests/system"]),
+    ("real Xen", [PYTHON, "-m", "pytest", "-q", "-rfEs", "--maxfail=10", "tests/system"]),
 ]
 
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
@@ -47,10 +48,14 @@ def run(command):
     total = [0, 0, 0]
     stage = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, text=True, errors="replace")
-    for line in stage.stdout:
-        print("   ", line, end="", flush=True)
-        if found := counts(line.strip()):
-            total = [a + b for a, b in zip(total, found)]
+    try:
+        for line in stage.stdout:
+            print("   ", line, end="", flush=True)
+            if found := counts(line.strip()):
+                total = [a + b for a, b in zip(total, found)]
+    except KeyboardInterrupt:
+        stage.wait()  # Ctrl-C reached it too, and it may have a machine to end
+        raise
     status = stage.wait()
     if sum(total) == 0 or (status != 0 and total[1] == 0):
         print(f"    exit status {status} with {total[0]} passed and {total[1]} failed: counted as a failure")
@@ -72,4 +77,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was made is kept, run it again")
+        sys.exit(130)

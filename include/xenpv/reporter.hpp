@@ -4,6 +4,7 @@
 #pragma once
 #include <kapi/log.h>
 #include <kapi/time.h>
+#include <kapi/xenbus.h>
 
 #include <xenpv/guarded.hpp>
 
@@ -32,6 +33,13 @@ public:
 		kapi_vformat(line, sizeof(line), format, args);
 		__builtin_va_end(args);
 		kapi_log(level, who_, "%s", line);
+	}
+
+	// The device failed: also under error/ in xenstore, however often.  Process context.
+	void fail(kapi_xenbus *bus, int error, const char *text)
+	{
+		say(KAPI_ERROR, "%s (%d)", text, error);
+		kapi_xenbus_error(bus, error, text);
 	}
 
 private:

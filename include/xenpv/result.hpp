@@ -10,19 +10,14 @@ enum class err : int {
 	none = 0,
 	not_found = 2,
 	io = 5,
-	too_big = 7,
 	again = 11,
 	no_memory = 12,
 	busy = 16,
-	no_device = 19,
 	invalid = 22,
 	no_space = 28,
-	readonly = 30,
 	range = 34,
 	protocol = 71,
 	not_supported = 95,
-	already = 114,
-	timed_out = 110,
 };
 
 [[nodiscard]] constexpr int to_errno(err e)

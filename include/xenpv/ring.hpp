@@ -93,6 +93,15 @@ public:
 	// Requests pushed or made and not answered.
 	[[nodiscard]] uint32_t outstanding() const { return req_made_ - rsp_taken_; }
 	[[nodiscard]] bool has_unpushed() const { return req_made_ != req_pushed_; }
+	// What the next put() is known by, and whether the peer has been shown it: it has
+	// nothing to answer before that.
+	[[nodiscard]] uint32_t made() const { return req_made_; }
+	// Any number of later requests may have come and gone meanwhile.
+	[[nodiscard]] bool shown(uint32_t made) const { return made - req_pushed_ >= req_made_ - req_pushed_; }
+	// Where the next request and the next response stand: some protocols tell a
+	// response by its slot.
+	[[nodiscard]] uint32_t next_request() const { return req_made_ & (page_.size() - 1); }
+	[[nodiscard]] uint32_t next_response() const { return rsp_taken_ & (page_.size() - 1); }
 
 	void put(const void *request, size_t bytes) { page_.write_slot(req_made_++, request, bytes); }
 
@@ -119,10 +128,10 @@ public:
 	}
 	void take(void *response, size_t bytes) { page_.read_slot(rsp_taken_++, response, bytes); }
 
-	// Asks for an event with the next response, then looks again.
-	[[nodiscard]] result<uint32_t> arm()
+	// Asks for an event with the next response, or with the `nth`, then looks again.
+	[[nodiscard]] result<uint32_t> arm(uint32_t nth = 1)
 	{
-		page_.rsp_event().store(rsp_taken_ + 1, std::memory_order_relaxed);
+		page_.rsp_event().store(rsp_taken_ + nth, std::memory_order_relaxed);
 		std::atomic_thread_fence(std::memory_order_seq_cst); // as in push()
 		return available();
 	}
@@ -166,10 +175,10 @@ public:
 	}
 	void take(void *request, size_t bytes) { page_.read_slot(req_taken_++, request, bytes); }
 
-	// Asks for an event with the next request, then looks again.
-	[[nodiscard]] result<uint32_t> arm()
+	// Asks for an event with the next request, or with the `nth`, then looks again.
+	[[nodiscard]] result<uint32_t> arm(uint32_t nth = 1)
 	{
-		page_.req_event().store(req_taken_ + 1, std::memory_order_relaxed);
+		page_.req_event().store(req_taken_ + nth, std::memory_order_relaxed);
 		std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with front_ring::push
 		return available();
 	}

@@ -27,6 +27,19 @@ namespace xenpv {
 	return n >= min && n <= max ? result<uint64_t>(n) : result<uint64_t>(err::range);
 }
 
+[[nodiscard]] constexpr bool parse_hex_digit(char c, uint32_t &out)
+{
+	if (c >= '0' && c <= '9')
+		out = static_cast<uint32_t>(c - '0');
+	else if (c >= 'a' && c <= 'f')
+		out = static_cast<uint32_t>(c - 'a') + 10;
+	else if (c >= 'A' && c <= 'F')
+		out = static_cast<uint32_t>(c - 'A') + 10;
+	else
+		return false;
+	return true;
+}
+
 struct device_number {
 	uint32_t major;
 	uint32_t minor;
@@ -40,13 +53,7 @@ struct device_number {
 		size_t digits = 0;
 		for (;; ++text, ++digits) {
 			uint32_t d = 0;
-			if (*text >= '0' && *text <= '9')
-				d = static_cast<uint32_t>(*text - '0');
-			else if (*text >= 'a' && *text <= 'f')
-				d = static_cast<uint32_t>(*text - 'a') + 10;
-			else if (*text >= 'A' && *text <= 'F')
-				d = static_cast<uint32_t>(*text - 'A') + 10;
-			else
+			if (!parse_hex_digit(*text, d))
 				break;
 			if (digits == 7)
 				return err::range;
@@ -60,6 +67,26 @@ struct device_number {
 	if (part[0] >= (1u << 12) || part[1] >= (1u << 20))
 		return err::range;
 	return device_number{part[0], part[1]};
+}
+
+// "00:16:3e:01:02:03", of one station: neither a group's address nor nobody's.
+[[nodiscard]] constexpr bool parse_mac(const char *text, uint8_t (&mac)[6])
+{
+	uint32_t any = 0;
+	for (size_t i = 0; i < 6; ++i) {
+		uint32_t byte = 0;
+		for (size_t k = 0; k < 2; ++k, ++text) {
+			uint32_t d = 0;
+			if (!parse_hex_digit(*text, d))
+				return false;
+			byte = byte * 16 + d;
+		}
+		if (*text++ != (i == 5 ? '\0' : ':'))
+			return false;
+		mac[i] = static_cast<uint8_t>(byte);
+		any |= byte;
+	}
+	return (mac[0] & 1) == 0 && any != 0;
 }
 
 [[nodiscard]] constexpr bool same_text(const char *a, const char *b)

@@ -72,6 +72,10 @@ void xenpv_blkfront_destroy(struct xenpv_blkfront *front);
  * Reconnects; what was in flight is replayed.  Process context. */
 void xenpv_blkfront_resume(struct xenpv_blkfront *front);
 
+/* Whether what is in flight will be answered without anything more being agreed:
+ * connected, and not broken.  Process context. */
+bool xenpv_blkfront_serves(struct xenpv_blkfront *front);
+
 /* Puts a request on ring `queue`.  Any context that blk-mq dispatches in.
  * 0: accepted, kapi_blkfront_complete will follow.  -EBUSY: no room; the engine
  * calls kapi_blkfront_wake when there is.  -EAGAIN: no grant references or memory
@@ -95,6 +99,9 @@ void kapi_blkfront_resized(struct kapi_blkfront *disk, uint64_t sectors);
 void kapi_blkfront_no_flush(struct kapi_blkfront *disk);
 /* Request done: 0 or -errno.  Interrupt or process context. */
 void kapi_blkfront_complete(struct kapi_blkfront *disk, void *cookie, int error);
+/* An accepted request that could not be sent again after a reconnect: the adapter
+ * asks anew after a pause, with the same cookie.  Process context. */
+void kapi_blkfront_requeue(struct kapi_blkfront *disk, void *cookie);
 /* There is room on `queue` again.  Interrupt or process context. */
 void kapi_blkfront_wake(struct kapi_blkfront *disk, uint32_t queue);
 /* No more I/O will succeed: fail what waits, keep the disk until its holders

@@ -22,6 +22,8 @@ bool kapi_worker_wait(struct kapi_worker *worker);
 bool kapi_worker_yield(struct kapi_worker *worker);
 /* Called by the thread: sleeps until woken, asked to stop, or `ns` have passed. */
 void kapi_worker_nap(struct kapi_worker *worker, uint64_t ns);
+/* Asks the thread to stop, and does not wait.  Any context, before kapi_worker_stop. */
+void kapi_worker_ask_to_stop(struct kapi_worker *worker);
 /* Asks the thread to stop, waits for it and frees it.  Process context. */
 void kapi_worker_stop(struct kapi_worker *worker);
 

@@ -28,18 +28,16 @@ struct kapi_xenbus_key {
 };
 /* Writes all keys of the own directory in one transaction, retried on conflict. */
 int kapi_xenbus_write(struct kapi_xenbus *bus, const struct kapi_xenbus_key *keys, size_t count);
-/* Absent keys are fine. */
-void kapi_xenbus_remove(struct kapi_xenbus *bus, const char *key);
 
 /* States of io/xenbus.h, 0 (unknown) to 8. */
 int kapi_xenbus_peer_state(struct kapi_xenbus *bus);
 int kapi_xenbus_switch_state(struct kapi_xenbus *bus, int state);
 /* Backend only: the toolstack wants the device to stay. */
 bool kapi_xenbus_online(struct kapi_xenbus *bus);
-/* Publishes under error/ where administrators look, and in the log, rate-limited. */
+/* Publishes under error/ where administrators look.  Not in the log: see reporter.hpp. */
 void kapi_xenbus_error(struct kapi_xenbus *bus, int err, const char *text);
 
-/* The ring page a frontend granted us, mapped and unmapped. */
+/* The ring page a frontend granted us, mapped and unmapped.  Says nothing in the log. */
 int kapi_xenbus_map_ring(struct kapi_xenbus *bus, uint32_t ref, void **addr);
 void kapi_xenbus_unmap_ring(struct kapi_xenbus *bus, void *addr);
 

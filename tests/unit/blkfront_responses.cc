@@ -26,6 +26,22 @@ BOOST_AUTO_TEST_CASE(an_honest_backend)
 	BOOST_TEST(world.live().accesses == 1, "the ring: frames are ours again when their request is");
 }
 
+// As disks do: one request takes long, and many others come and go meanwhile.
+BOOST_AUTO_TEST_CASE(an_answer_that_comes_late)
+{
+	start();
+	const auto first = ask(1)[0];
+	for (int i = 0; i < 200; ++i) {
+		const auto next = ask(1)[0];
+		back->answer(next.id, next.operation, 0);
+		back->push();
+		BOOST_TEST(front->wait(*ios.back()) == 0);
+	}
+	back->answer(first.id, first.operation, 0);
+	back->push();
+	BOOST_TEST(front->wait(*ios.front()) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(response_producer_out_of_range)
 {
 	for (const uint32_t bad : {3u, 33u, 0x7fffffffu, 0x80000000u, UINT32_MAX}) {

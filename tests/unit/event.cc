@@ -150,11 +150,14 @@ BOOST_AUTO_TEST_CASE(a_storm_is_heard_once_for_each_end)
 		std::this_thread::sleep_for(std::chrono::milliseconds(1));
 		BOOST_TEST(front.runs == round, "no handler before the end");
 		BOOST_TEST(front.line.has_pending());
-		front.line.settle(false);
+		front.line.before_last_look();
+		front.line.settle();
 	}
 	// The last end let the merged rest of the storm through.
 	BOOST_TEST(eventually([&] { return front.runs == 21; }));
-	front.line.settle(true);
+	front.line.found_work();
+	front.line.before_last_look();
+	front.line.settle();
 	BOOST_TEST(front.line.counters().spurious == 20u);
 	BOOST_TEST(back.line.counters().sent == 20u * 5001u);
 }
@@ -162,10 +165,69 @@ BOOST_AUTO_TEST_CASE(a_storm_is_heard_once_for_each_end)
 BOOST_AUTO_TEST_CASE(settling_without_a_debt_is_nothing)
 {
 	connect();
-	front.line.settle(true);
-	front.line.settle(false);
+	front.line.before_last_look();
+	front.line.settle();
 	BOOST_TEST(!front.line.has_pending());
 	BOOST_TEST(front.line.counters().spurious == 0u);
+}
+
+// A thread that looks may find work before the event that announces it is heard.
+BOOST_AUTO_TEST_CASE(work_found_ahead_of_its_event)
+{
+	front.on_event = [&] { front.line.defer(); };
+	connect();
+	const auto look_and_settle = [&] {
+		front.line.before_last_look();
+		front.line.settle();
+		BOOST_TEST(!front.line.has_pending());
+	};
+	for (uint32_t round = 1; round <= 3; ++round) {
+		front.line.found_work();
+		look_and_settle();
+		back.notify();
+		BOOST_TEST_REQUIRE(eventually([&] { return front.runs == 2 * round - 1; }));
+		look_and_settle();
+		BOOST_TEST(front.line.counters().spurious == round - 1);
+		// What was found has excused one.
+		back.notify();
+		BOOST_TEST_REQUIRE(eventually([&] { return front.runs == 2 * round; }));
+		look_and_settle();
+		BOOST_TEST(front.line.counters().spurious == round);
+	}
+}
+
+// Its work was not there to be seen: the next look decides.
+BOOST_AUTO_TEST_CASE(an_event_after_the_last_look)
+{
+	front.on_event = [&] { front.line.defer(); };
+	connect();
+	front.line.before_last_look();
+	back.notify();
+	BOOST_TEST_REQUIRE(eventually([&] { return front.runs == 1; }));
+	front.line.settle();
+	BOOST_TEST(front.line.has_pending());
+	front.line.found_work();
+	front.line.before_last_look();
+	front.line.settle();
+	BOOST_TEST(!front.line.has_pending());
+	BOOST_TEST(front.line.counters().spurious == 0u);
+}
+
+// Xen's doing, not the peer's.
+BOOST_AUTO_TEST_CASE(the_event_of_binding_is_not_spurious)
+{
+	back.on_event = [&] { back.line.defer(); };
+	connect();
+	for (uint32_t events = 1; events <= 2; ++events) {
+		BOOST_TEST_REQUIRE(eventually([&] { return back.runs == events; }));
+		back.line.before_last_look();
+		back.line.settle();
+		BOOST_TEST(back.line.counters().spurious == events - 1);
+		front.notify();
+	}
+	BOOST_TEST_REQUIRE(eventually([&] { return back.runs == 3; }));
+	back.line.before_last_look();
+	back.line.settle();
 }
 
 // XSA-376: a broken device never hears from its peer again.

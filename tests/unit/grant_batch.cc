@@ -14,7 +14,7 @@ BOOST_AUTO_TEST_CASE(nothing_costs_nothing)
 	std::vector<kapi_map_op> none;
 	map(none);
 	BOOST_TEST(unmap(none) == 0u);
-	xenpv_grant_copy(nullptr, 0, &costs);
+	xenpv_grant_copy(nullptr, 0, KAPI_MAY_SLEEP, &costs);
 	BOOST_TEST(costs.map_hypercalls + costs.unmap_hypercalls + costs.copy_hypercalls == 0u);
 	BOOST_TEST(world.calls().map + world.calls().unmap + world.calls().copy == 0u);
 }
@@ -233,12 +233,14 @@ BOOST_AUTO_TEST_CASE(copies_have_their_own_statuses)
 	BOOST_TEST_REQUIRE(kapi_page_alloc(&mine, KAPI_MAY_SLEEP) == 0);
 	std::vector<kapi_copy_op> ops(70);
 	for (uint32_t i = 0; i < 70; ++i) {
-		ops[i].source = {0, maps[i].ref, 1, 0, 0};
-		ops[i].dest = {mine.frame, 0, KAPI_SELF, i * 4, 0};
+		ops[i].source.ref = maps[i].ref;
+		ops[i].source.domid = 1;
+		ops[i].dest = {{mine.frame}, KAPI_SELF, static_cast<uint16_t>(i * 4)};
 		ops[i].length = 4;
+		ops[i].flags = KAPI_COPY_SOURCE_REF;
 	}
 	ops[13].source.ref = 0xDEAD;
-	xenpv_grant_copy(ops.data(), 70, &costs);
+	xenpv_grant_copy(ops.data(), 70, KAPI_MAY_SLEEP, &costs);
 	BOOST_TEST(world.calls().copy == 2u);
 	BOOST_TEST(costs.copy_hypercalls == 2u);
 	BOOST_TEST(costs.copy_operations == 70u);
@@ -247,9 +249,16 @@ BOOST_AUTO_TEST_CASE(copies_have_their_own_statuses)
 		BOOST_TEST(static_cast<uint32_t *>(mine.addr)[i] == (i == 13 ? 0 : i));
 	}
 	world.faults().copy_hypercall.arm(0, 1);
-	xenpv_grant_copy(ops.data(), 5, &costs);
+	xenpv_grant_copy(ops.data(), 5, KAPI_MAY_SLEEP, &costs);
 	for (uint32_t i = 0; i < 5; ++i)
 		BOOST_TEST(ops[i].status == KAPI_GNTST_GENERAL_ERROR);
+	world.faults().copy.set([](uint32_t, const kapi_copy_op &) { return KAPI_GNTST_EAGAIN; });
+	const uint64_t before = world.calls().copy;
+	xenpv_grant_copy(ops.data(), 5, KAPI_ATOMIC, &costs);
+	BOOST_TEST(world.calls().copy == before + 1, "who must not sleep does not try again");
+	for (uint32_t i = 0; i < 5; ++i)
+		BOOST_TEST(ops[i].status == KAPI_GNTST_GENERAL_ERROR);
+	world.faults().copy.clear();
 	kapi_page_release(mine.page);
 }
 

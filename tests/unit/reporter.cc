@@ -8,10 +8,11 @@ using xenpv::reporter;
 
 BOOST_FIXTURE_TEST_SUITE(reporting, xenpv::test::machine)
 
-BOOST_AUTO_TEST_CASE(a_million_provocations_are_ten_lines)
+BOOST_AUTO_TEST_CASE(a_flood_of_provocations_is_ten_lines)
 {
 	reporter r("vbd-51712");
-	for (int i = 0; i < 1'000'000; ++i)
+	// As many as are said within the interval, on a busy machine too.
+	for (int i = 0; i < 100'000; ++i)
 		r.say(KAPI_WARN, "bad request %d", i);
 	BOOST_TEST(world.console().count("bad request") == reporter::burst);
 	BOOST_TEST(world.console().lines().size() == reporter::burst);

@@ -54,6 +54,29 @@ BOOST_AUTO_TEST_CASE(requests_and_responses_arrive_in_order)
 	}
 }
 
+// What was not pushed cannot be answered; what was can, however many came and went since.
+BOOST_AUTO_TEST_CASE(only_what_was_pushed_was_shown)
+{
+	ring_pair r;
+	const uint32_t oldest = r.front.made();
+	r.ask(0);
+	BOOST_TEST(!r.front.shown(oldest));
+	static_cast<void>(r.front.push());
+	BOOST_TEST(r.front.shown(oldest));
+	for (uint32_t i = 1; i < 10'000; ++i) {
+		const uint32_t place = r.front.made();
+		r.ask(i);
+		BOOST_TEST(!r.front.shown(place));
+		BOOST_TEST(r.front.shown(oldest), i);
+		static_cast<void>(r.front.push());
+		BOOST_TEST(r.front.shown(place));
+		static_cast<void>(r.serve());
+		r.answer(i);
+		static_cast<void>(r.back.push());
+		static_cast<void>(r.receive());
+	}
+}
+
 BOOST_AUTO_TEST_CASE(a_full_ring_holds_its_size)
 {
 	ring_pair r;

@@ -103,9 +103,11 @@ BOOST_AUTO_TEST_CASE(copies_stay_within_pages_and_rights)
 	kapi_page mine{};
 	BOOST_TEST_REQUIRE(kapi_page_alloc(&mine, KAPI_MAY_SLEEP) == 0);
 	kapi_copy_op op{};
-	op.source = {0, from.ref, 1, 0, 0};
-	op.dest = {mine.frame, 0, KAPI_SELF, 96, 0};
+	op.source.ref = from.ref;
+	op.source.domid = 1;
+	op.dest = {{mine.frame}, KAPI_SELF, 96};
 	op.length = 4000;
+	op.flags = KAPI_COPY_SOURCE_REF;
 	BOOST_TEST(kapi_grant_copy(&op, 1) == 0);
 	BOOST_TEST(op.status == 0);
 	BOOST_TEST(static_cast<unsigned char *>(mine.addr)[95] == 0);
@@ -115,6 +117,7 @@ BOOST_AUTO_TEST_CASE(copies_stay_within_pages_and_rights)
 	BOOST_TEST(op.status == xenpv::sim::bad_copy);
 	op.length = 1;
 	std::swap(op.source, op.dest);
+	op.flags = KAPI_COPY_DEST_REF;
 	static_cast<void>(kapi_grant_copy(&op, 1));
 	BOOST_TEST(op.status == KAPI_GNTST_GENERAL_ERROR, "into a read-only grant");
 	kapi_page_release(mine.page);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <kapi/evtchn.h>
 #include <userspace/sim/blkback_adapter.hpp>
 
 #include <utility>
@@ -34,7 +35,7 @@ int blkback_adapter::probe()
 	});
 	front_watch_ = store.watch(home_, tools_.front.own + "/state", [this] {
 		if (engine_ != nullptr)
-			xenpv_blkback_frontend_changed(engine_, kapi_xenbus_peer_state(&tools_.back));
+			xenpv_blkback_frontend_changed(engine_);
 	});
 	return 0;
 }
@@ -54,6 +55,32 @@ void blkback_adapter::remove()
 	store.unwatch(device_watch_);
 	home_.settle();
 	destroy();
+	bury();
+}
+
+void blkback_adapter::vanish()
+{
+	auto &store = world::get().store();
+	store.unwatch(front_watch_);
+	store.unwatch(device_watch_);
+	home_.post([this] { leave(); });
+	home_.settle();
+}
+
+void blkback_adapter::leave()
+{
+	const std::lock_guard held(mutex_);
+	if (engine_ == nullptr)
+		return;
+	xenpv_blkback_leave(engine_);
+	leaving_ = std::exchange(engine_, nullptr);
+}
+
+void blkback_adapter::bury()
+{
+	const as_domain inside(home_);
+	if (leaving_ != nullptr)
+		xenpv_blkback_destroy(std::exchange(leaving_, nullptr));
 }
 
 kapi_blkback_stats blkback_adapter::stats()
@@ -70,4 +97,10 @@ kapi_blkback_stats blkback_adapter::stats()
 void kapi_blkback_unregister(kapi_xenbus *bus)
 {
 	bus->unregister();
+}
+
+uint32_t kapi_blkback_max_queues()
+{
+	const uint32_t wanted = xenpv::sim::blkback_adapter::max_queues;
+	return wanted != 0 ? wanted : kapi_cpu_count();
 }

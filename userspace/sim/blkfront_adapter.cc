@@ -88,6 +88,14 @@ void kapi_blkfront::remove()
 	world::get().store().unwatch(watch_);
 	const as_domain inside(home_);
 	xenpv_blkfront_destroy(std::exchange(engine_, nullptr));
+	for (block_io *io : std::exchange(requeued_, {}))
+		on_complete(*io, -5);
+}
+
+bool kapi_blkfront::serves()
+{
+	const as_domain inside(home_);
+	return xenpv_blkfront_serves(engine_);
 }
 
 void kapi_blkfront::resume()
@@ -129,6 +137,21 @@ void kapi_blkfront::commit(uint32_t number)
 	enter_dispatch();
 	xenpv_blkfront_commit(engine_, number);
 	leave_dispatch();
+}
+
+void kapi_blkfront::kick()
+{
+	std::vector<block_io *> again;
+	{
+		const std::lock_guard held(mutex_);
+		again.swap(requeued_);
+	}
+	for (block_io *io : again)
+		if (const int rc = queue(0, *io); rc == -11 || rc == -16)
+			on_requeue(*io);
+		else if (rc != 0)
+			on_complete(*io, rc);
+	commit(0);
 }
 
 int kapi_blkfront::wait(block_io &io)
@@ -199,6 +222,15 @@ void kapi_blkfront::on_complete(block_io &io, int error)
 	changed_.notify_all();
 }
 
+void kapi_blkfront::on_requeue(block_io &io)
+{
+	const std::lock_guard held(mutex_);
+	if (io.completions != 0)
+		xenpv::sim::violation("a request is handed back that was completed");
+	requeued_.push_back(&io);
+	++seen_.requeued;
+}
+
 void kapi_blkfront::on_wake()
 {
 	const std::lock_guard held(mutex_);
@@ -242,6 +274,12 @@ void kapi_blkfront_no_flush(kapi_blkfront *disk)
 void kapi_blkfront_complete(kapi_blkfront *disk, void *cookie, int error)
 {
 	disk->on_complete(*static_cast<block_io *>(cookie), error);
+}
+
+void kapi_blkfront_requeue(kapi_blkfront *disk, void *cookie)
+{
+	xenpv::sim::might_sleep("kapi_blkfront_requeue");
+	disk->on_requeue(*static_cast<block_io *>(cookie));
 }
 
 void kapi_blkfront_wake(kapi_blkfront *disk, uint32_t)

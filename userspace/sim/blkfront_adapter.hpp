@@ -54,7 +54,12 @@ public:
 	void commit(uint32_t number);
 	// Queues until it is accepted, commits, waits for the end; its result.
 	int run(uint32_t number, xenpv::sim::block_io &io);
+	// Queues again what the engine handed back, as the block layer does after a pause.
+	void kick();
 	int wait(xenpv::sim::block_io &io);
+
+	// See xenpv_blkfront_serves.
+	[[nodiscard]] bool serves();
 
 	struct history {
 		std::vector<kapi_disk_info> ready;
@@ -62,6 +67,7 @@ public:
 		uint32_t no_flush = 0;
 		uint32_t gone = 0;
 		uint32_t wakes = 0;
+		uint32_t requeued = 0;
 		bool paused = false;
 	};
 	[[nodiscard]] history seen() const;
@@ -74,6 +80,7 @@ public:
 	void on_resized(uint64_t sectors);
 	void on_no_flush();
 	void on_complete(xenpv::sim::block_io &io, int error);
+	void on_requeue(xenpv::sim::block_io &io);
 	void on_wake();
 	void on_gone();
 
@@ -88,5 +95,6 @@ private:
 	mutable std::mutex mutex_;
 	std::condition_variable changed_;
 	uint32_t dispatching_ = 0;
+	std::vector<xenpv::sim::block_io *> requeued_;
 	history seen_;
 };

@@ -5,6 +5,7 @@
 
 #include <kapi/time.h>
 
+#include <algorithm>
 #include <optional>
 #include <thread>
 
@@ -51,6 +52,7 @@ struct timer_access {
 	static std::mutex &mutex(clock &c) { return c.mutex_; }
 	static std::condition_variable &moved(clock &c) { return c.moved_; }
 	static std::chrono::nanoseconds now(const clock &c) { return c.now_locked(); }
+	static std::set<kapi_delayed *> &works(clock &c) { return c.works_; }
 };
 
 } // namespace xenpv::sim
@@ -65,6 +67,7 @@ struct kapi_delayed {
 	xenpv::sim::domain *home = nullptr;
 	std::optional<std::chrono::nanoseconds> due; // under the clock's lock, like `stop`
 	bool stop = false;
+	bool running = false;
 	std::thread thread;
 
 	void serve()
@@ -83,12 +86,28 @@ struct kapi_delayed {
 				continue;
 			}
 			due.reset();
+			running = true;
 			held.unlock();
 			run(ctx);
 			held.lock();
+			running = false;
+			timer_access::moved(clock).notify_all();
 		}
 	}
 };
+
+bool xenpv::sim::clock::settle()
+{
+	std::unique_lock held(mutex_);
+	const auto busy = [this] {
+		const auto now = now_locked();
+		return std::any_of(works_.begin(), works_.end(),
+				   [now](const kapi_delayed *w) { return w->running || (w->due && *w->due <= now); });
+	};
+	const bool worked = busy();
+	moved_.wait(held, [&busy] { return !busy(); });
+	return worked;
+}
 
 uint64_t kapi_now_ns()
 {
@@ -101,13 +120,23 @@ void kapi_sleep_ms(unsigned int ms)
 	world::get().clock().sleep(std::chrono::milliseconds(ms));
 }
 
+kapi_delayed *kapi_delayed_create_slow(void (*run)(void *ctx), void *ctx)
+{
+	// Here each has a thread of its own anyhow.
+	return kapi_delayed_create(run, ctx);
+}
+
 kapi_delayed *kapi_delayed_create(void (*run)(void *ctx), void *ctx)
 {
 	xenpv::sim::might_sleep("kapi_delayed_create");
 	auto &w = world::get();
 	if (w.faults().delayed.strikes())
 		return nullptr;
-	auto *work = new kapi_delayed{run, ctx, xenpv::sim::current_domain(), {}, false, {}};
+	auto *work = new kapi_delayed{run, ctx, xenpv::sim::current_domain(), {}, false, false, {}};
+	{
+		const std::lock_guard held(timer_access::mutex(w.clock()));
+		timer_access::works(w.clock()).insert(work);
+	}
 	work->thread = std::thread([work] { work->serve(); });
 	++w.live().delayed;
 	return work;
@@ -122,6 +151,14 @@ void kapi_delayed_schedule(kapi_delayed *work, unsigned int ms)
 	timer_access::moved(clock).notify_all();
 }
 
+void kapi_delayed_move(kapi_delayed *work, unsigned int ms)
+{
+	auto &clock = world::get().clock();
+	const std::lock_guard held(timer_access::mutex(clock));
+	work->due = timer_access::now(clock) + std::chrono::milliseconds(ms);
+	timer_access::moved(clock).notify_all();
+}
+
 void kapi_delayed_destroy(kapi_delayed *work)
 {
 	xenpv::sim::might_sleep("kapi_delayed_destroy");
@@ -129,6 +166,7 @@ void kapi_delayed_destroy(kapi_delayed *work)
 	{
 		const std::lock_guard held(timer_access::mutex(w.clock()));
 		work->stop = true;
+		timer_access::works(w.clock()).erase(work);
 		timer_access::moved(w.clock()).notify_all();
 	}
 	work->thread.join();

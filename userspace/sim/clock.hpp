@@ -5,6 +5,9 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <set>
+
+struct kapi_delayed;
 
 namespace xenpv::sim {
 
@@ -16,6 +19,8 @@ public:
 	// From now on a sleep pushes time forward instead of waiting for it.
 	void skip_sleeps();
 	void sleep(std::chrono::nanoseconds time);
+	// Waits until no delayed work runs or is due; true when there was some.
+	bool settle();
 
 private:
 	friend struct timer_access;
@@ -25,6 +30,7 @@ private:
 	std::condition_variable moved_;
 	std::chrono::nanoseconds pushed_{0};
 	bool skip_ = false;
+	std::set<kapi_delayed *> works_;
 };
 
 } // namespace xenpv::sim

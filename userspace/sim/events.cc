@@ -191,6 +191,7 @@ void kapi_evtchn_notify(kapi_evtchn *channel)
 {
 	auto &w = world::get();
 	++w.calls().notify;
+	w.faults().notify.run();
 	w.events().send(channel->id);
 }
 

@@ -22,30 +22,70 @@ domain *table_of(uint32_t ref)
 	return world::get().find(grant_table::owner(ref));
 }
 
-struct span {
-	std::byte *at = nullptr;
-	int32_t status = KAPI_GNTST_OKAY;
+// One end of a copy.  While there is one, the grant is in use and cannot be ended, as
+// Xen's marks in the grant entry say to the granter.
+class copy_end {
+public:
+	copy_end(const kapi_copy_end &end, bool by_ref, uint32_t length, bool write)
+		: status_(reach(end, by_ref, length, write))
+	{
+	}
+	copy_end(const copy_end &) = delete;
+	copy_end &operator=(const copy_end &) = delete;
+	~copy_end()
+	{
+		if (granter_ != nullptr)
+			granter_->grants().unmap(ref_);
+	}
+	[[nodiscard]] int32_t status() const { return status_; }
+	[[nodiscard]] std::byte *at() const { return at_; }
+
+private:
+	int32_t reach(const kapi_copy_end &end, bool by_ref, uint32_t length, bool write)
+	{
+		auto &w = world::get();
+		if (end.offset > KAPI_PAGE_SIZE || length > KAPI_PAGE_SIZE - end.offset)
+			return xenpv::sim::bad_copy;
+		page *p = nullptr;
+		if (!by_ref) {
+			if (end.domid != KAPI_SELF)
+				return xenpv::sim::bad_domain;
+			p = w.memory().find(end.frame, *current_domain());
+			if (p == nullptr)
+				return KAPI_GNTST_GENERAL_ERROR;
+		} else {
+			domain *granter = w.find(end.domid);
+			if (granter == nullptr)
+				return xenpv::sim::bad_domain;
+			const int32_t status =
+				granter->grants().reach(end.ref, current_domain()->id(), write, true, &p);
+			if (status != KAPI_GNTST_OKAY)
+				return status;
+			granter_ = granter;
+			ref_ = end.ref;
+		}
+		at_ = static_cast<std::byte *>(p->addr) + end.offset;
+		return KAPI_GNTST_OKAY;
+	}
+
+	domain *granter_ = nullptr;
+	uint32_t ref_ = 0;
+	std::byte *at_ = nullptr;
+	int32_t status_;
 };
 
-span resolve(const kapi_copy_end &end, uint32_t length, bool write)
+// The hypervisor's copy: what a guest does to its memory meanwhile is its own affair, so
+// TSan is shown single accesses that cannot tear.
+void copy_bytes(std::byte *to, const std::byte *from, size_t length)
 {
-	auto &w = world::get();
-	if (end.offset > KAPI_PAGE_SIZE || length > KAPI_PAGE_SIZE - end.offset)
-		return {nullptr, xenpv::sim::bad_copy};
-	page *p = nullptr;
-	if (end.domid == KAPI_SELF) {
-		p = w.memory().find(end.frame, *current_domain());
-		if (p == nullptr)
-			return {nullptr, KAPI_GNTST_GENERAL_ERROR};
-	} else {
-		domain *granter = w.find(end.domid);
-		if (granter == nullptr)
-			return {nullptr, xenpv::sim::bad_domain};
-		const int32_t status = granter->grants().reach(end.ref, current_domain()->id(), write, false, &p);
-		if (status != KAPI_GNTST_OKAY)
-			return {nullptr, status};
-	}
-	return {static_cast<std::byte *>(p->addr) + end.offset, KAPI_GNTST_OKAY};
+#ifdef __SANITIZE_THREAD__
+	for (size_t i = 0; i < length; ++i)
+		__atomic_store_n(reinterpret_cast<uint8_t *>(to + i),
+				 __atomic_load_n(reinterpret_cast<const uint8_t *>(from + i), __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+#else
+	std::memmove(to, from, length);
+#endif
 }
 
 } // namespace
@@ -152,6 +192,31 @@ int kapi_grant_unmap(kapi_map_op *ops, uint32_t count)
 	return 0;
 }
 
+bool kapi_grant_can_replace()
+{
+	return !world::get().faults().translated;
+}
+
+int kapi_grant_replace(kapi_map_op *ops, uint32_t count)
+{
+	xenpv::sim::might_sleep("kapi_grant_replace");
+	auto &w = world::get();
+	if (w.faults().replace_call.strikes())
+		return -95;
+	for (uint32_t i = 0; i < count; ++i) {
+		ops[i].status = w.faults().replace.ask(i, ops[i]);
+		if (ops[i].status == 0)
+			ops[i].status = w.maptrack().replace(ops[i].handle, static_cast<page *>(ops[i].page));
+	}
+	return 0;
+}
+
+void kapi_grant_forget(const kapi_map_op *op)
+{
+	xenpv::sim::might_sleep("kapi_grant_forget");
+	world::get().memory().forget(static_cast<page *>(op->page));
+}
+
 int kapi_grant_copy(kapi_copy_op *ops, uint32_t count)
 {
 	auto &w = world::get();
@@ -163,14 +228,14 @@ int kapi_grant_copy(kapi_copy_op *ops, uint32_t count)
 		return -14;
 	for (uint32_t i = 0; i < count; ++i) {
 		kapi_copy_op &op = ops[i];
-		op.status = w.faults().copy.ask(i, op);
+		op.status = static_cast<int16_t>(w.faults().copy.ask(i, op));
 		if (op.status != 0)
 			continue;
-		const span from = resolve(op.source, op.length, false);
-		const span to = resolve(op.dest, op.length, true);
-		op.status = from.status != 0 ? from.status : to.status;
+		const copy_end from(op.source, (op.flags & KAPI_COPY_SOURCE_REF) != 0, op.length, false);
+		const copy_end to(op.dest, (op.flags & KAPI_COPY_DEST_REF) != 0, op.length, true);
+		op.status = static_cast<int16_t>(from.status() != 0 ? from.status() : to.status());
 		if (op.status == 0)
-			std::memmove(to.at, from.at, op.length);
+			copy_bytes(to.at(), from.at(), op.length);
 	}
 	return 0;
 }

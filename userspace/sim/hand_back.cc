@@ -1,26 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <userspace/sim/hand_back.hpp>
+#include <userspace/sim/soon.hpp>
 
-#include <chrono>
 #include <cstring>
-#include <thread>
 
 namespace xenpv::sim {
 namespace {
 
 constexpr size_t header = 64;
-
-template <typename So>
-bool soon(So so)
-{
-	const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-	while (!so()) {
-		if (std::chrono::steady_clock::now() > end)
-			return false;
-		std::this_thread::sleep_for(std::chrono::microseconds(100));
-	}
-	return true;
-}
 
 } // namespace
 

@@ -37,6 +37,8 @@ public:
 	[[nodiscard]] std::atomic_ref<uint32_t> word(size_t i) const;
 	// The next request; false when none comes in time.
 	[[nodiscard]] bool take(blkif::request *out);
+	// Requests taken from this ring.
+	[[nodiscard]] uint32_t taken() const { return consumed_; }
 	void answer(uint64_t id, uint8_t operation, int16_t status);
 	// Makes answers visible, and sends an event.
 	void push();

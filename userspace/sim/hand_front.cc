@@ -1,51 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <userspace/sim/hand_front.hpp>
+#include <userspace/sim/soon.hpp>
 
-#include <kapi/grant.h>
-
-#include <chrono>
 #include <cstring>
 #include <stdexcept>
-#include <thread>
 
 namespace xenpv::sim {
 namespace {
 
 constexpr size_t header = 64;
-constexpr auto patience = std::chrono::seconds(20);
-
-template <typename So>
-bool soon(So so)
-{
-	const auto end = std::chrono::steady_clock::now() + patience;
-	while (!so()) {
-		if (std::chrono::steady_clock::now() > end)
-			return false;
-		std::this_thread::sleep_for(std::chrono::microseconds(100));
-	}
-	return true;
-}
 
 } // namespace
-
-granted_page::granted_page(domain &owner, bool readonly) : home_(owner)
-{
-	const as_domain inside(home_);
-	if (kapi_page_alloc(&page_, KAPI_MAY_SLEEP) != 0 || kapi_grant_alloc(&ref_, 1) != 0)
-		throw std::runtime_error("no page to grant");
-	kapi_grant_access(ref_, 0, page_.frame, readonly);
-}
-
-granted_page::~granted_page()
-{
-	const as_domain inside(home_);
-	if (!soon([this] { return kapi_grant_end(ref_); })) {
-		violation("the backend does not let go of a frame");
-		return;
-	}
-	kapi_grant_free(&ref_, 1);
-	kapi_page_release(page_.page);
-}
 
 hand_front::hand_front(toolstack &tools, const shape &s)
 	: tools_(tools), shape_(s), home_(world::get().domain(tools.back.peer_domid)), ring_(home_)

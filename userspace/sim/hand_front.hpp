@@ -3,7 +3,7 @@
 // its event channel and its directory.
 #pragma once
 #include <kapi/evtchn.h>
-#include <kapi/mem.h>
+#include <userspace/sim/granted_page.hpp>
 #include <userspace/sim/toolstack.hpp>
 #include <userspace/sim/world.hpp>
 
@@ -14,24 +14,6 @@
 #include <string>
 
 namespace xenpv::sim {
-
-// A page of the guest granted to domain 0.
-class granted_page {
-public:
-	granted_page(domain &owner, bool readonly = false);
-	granted_page(const granted_page &) = delete;
-	granted_page &operator=(const granted_page &) = delete;
-	// Waits a little for a peer that still has it mapped; then it is a broken rule.
-	~granted_page();
-
-	[[nodiscard]] uint32_t ref() const { return ref_; }
-	[[nodiscard]] std::byte *bytes() const { return static_cast<std::byte *>(page_.addr); }
-
-private:
-	domain &home_;
-	kapi_page page_{};
-	uint32_t ref_ = 0;
-};
 
 class hand_front {
 public:

@@ -45,4 +45,20 @@ int32_t mappings::unmap(uint32_t handle, const page *at)
 	return KAPI_GNTST_OKAY;
 }
 
+int32_t mappings::replace(uint32_t handle, page *at)
+{
+	auto &w = world::get();
+	const std::lock_guard held(mutex_);
+	const auto found = entries_.find(handle);
+	if (found == entries_.end() || found->second.at != at) {
+		violation("something is replaced that is not mapped");
+		return bad_handle;
+	}
+	w.memory().replace(at);
+	found->second.granter->grants().unmap(found->second.ref);
+	entries_.erase(found);
+	--w.live().mappings;
+	return KAPI_GNTST_OKAY;
+}
+
 } // namespace xenpv::sim

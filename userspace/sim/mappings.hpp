@@ -16,6 +16,8 @@ public:
 	[[nodiscard]] int32_t map(domain &mapper, uint32_t domid, uint32_t ref, page *at, bool readonly,
 				  uint32_t *handle);
 	[[nodiscard]] int32_t unmap(uint32_t handle, const page *at);
+	// The page keeps a copy.
+	[[nodiscard]] int32_t replace(uint32_t handle, page *at);
 
 private:
 	struct entry {

@@ -70,7 +70,7 @@ page *memory::allocate(domain &owner)
 	if (addr == MAP_FAILED)
 		throw std::runtime_error("mmap");
 	std::memset(addr, 0, page_bytes);
-	pages_[i] = new page{&owner, first_frame + i, addr, 1, 0, false, false};
+	pages_[i] = new page{&owner, first_frame + i, addr, 1, 0, false, false, false};
 	++world::get().live().pages;
 	return pages_[i];
 }
@@ -128,13 +128,13 @@ page *memory::allocate_foreign(domain &owner)
 {
 	void *addr = reserve(page_bytes);
 	++world::get().live().foreign_pages;
-	return new page{&owner, 0, addr, 1, 0, true, false};
+	return new page{&owner, 0, addr, 1, 0, true, false, false};
 }
 
 void memory::free_foreign(page *p)
 {
-	if (p->mapped || busy(p))
-		return violation("a foreign page is freed that is mapped, or held by somebody");
+	if (p->mapped || p->replaced || busy(p))
+		return violation("a foreign page is freed that is mapped or replaced, or held by somebody");
 	munmap(p->addr, page_bytes);
 	delete p;
 	--world::get().live().foreign_pages;
@@ -162,6 +162,30 @@ void memory::unalias(page *p)
 		forbid(p->addr);
 	else
 		p->addr = reserve(page_bytes);
+}
+
+void memory::replace(page *p)
+{
+	void *copy = mmap(nullptr, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		throw std::runtime_error("mmap");
+	std::memcpy(copy, p->addr, page_bytes);
+	p->mapped = false;
+	p->replaced = true;
+	if constexpr (second_mapping)
+		copy = mremap(copy, page_bytes, page_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, p->addr);
+	if (copy == MAP_FAILED)
+		throw std::runtime_error("mremap");
+	p->addr = copy;
+}
+
+void memory::forget(page *p)
+{
+	if (!p->replaced || busy(p))
+		return violation("a page is forgotten that was not replaced, or is held by somebody");
+	munmap(p->addr, page_bytes);
+	delete p;
+	--world::get().live().foreign_pages;
 }
 
 } // namespace xenpv::sim

@@ -26,6 +26,7 @@ struct page {
 	uint32_t accesses = 0; // grants that let a peer reach it
 	bool foreign = false;
 	bool mapped = false; // foreign pages
+	bool replaced = false; // foreign pages: it has memory of its own
 };
 
 class memory {
@@ -51,6 +52,10 @@ public:
 	// Puts the frame behind a foreign page; takes it away.
 	void alias(page *p, const page &target, bool readonly);
 	void unalias(page *p);
+	// Puts a copy of the frame in its place, in one step for whoever looks at it.
+	void replace(page *p);
+	// Frees a page that was replaced.
+	void forget(page *p);
 
 private:
 	static constexpr size_t frames = 16384;

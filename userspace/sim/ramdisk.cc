@@ -45,6 +45,8 @@ void kapi_bdev::close()
 	if (in_flight_ != 0)
 		xenpv::sim::violation("a disk is closed with I/O in flight");
 	open_ = false;
+	if (closed_)
+		closed_();
 }
 
 bool kapi_bdev::is_open() const
@@ -159,6 +161,12 @@ void kapi_bdev::on_io(std::function<int(const kapi_bdev_io &)> verdict)
 {
 	const std::lock_guard held(mutex_);
 	verdict_ = std::move(verdict);
+}
+
+void kapi_bdev::on_close(std::function<void()> what)
+{
+	const std::lock_guard held(mutex_);
+	closed_ = std::move(what);
 }
 
 void kapi_bdev::freeze()

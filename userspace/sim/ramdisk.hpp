@@ -43,6 +43,7 @@ public:
 	void resize(uint64_t sectors);
 	// From now on each I/O is asked whether it fails: 0 or -errno.
 	void on_io(std::function<int(const kapi_bdev_io &)> verdict);
+	void on_close(std::function<void()> what);
 	// Within such a verdict: the first page of the I/O.
 	[[nodiscard]] void *current_page() const { return current_page_; }
 	// Holds completions back (async disks), and lets them go.
@@ -69,6 +70,7 @@ private:
 	std::condition_variable changed_;
 	std::vector<std::byte> bytes_;
 	std::function<int(const kapi_bdev_io &)> verdict_;
+	std::function<void()> closed_;
 	std::deque<job> jobs_;
 	std::map<uint32_t, uint64_t> submissions_;
 	void *current_page_ = nullptr;

@@ -2,44 +2,37 @@
 #include <userspace/sim/toolstack.hpp>
 #include <userspace/sim/world.hpp>
 
-#include <cstdio>
-
 namespace xenpv::sim {
 namespace {
 
-std::string front_directory(const vbd_config &c)
+std::string front_directory(const std::string &kind, uint32_t domid, uint32_t device)
 {
-	return "/local/domain/" + std::to_string(c.front_domid) + "/device/vbd/" + std::to_string(c.device);
+	return "/local/domain/" + std::to_string(domid) + "/device/" + kind + "/" + std::to_string(device);
 }
 
-std::string back_directory(const vbd_config &c)
+std::string back_directory(const std::string &kind, uint32_t domid, uint32_t device)
 {
-	return "/local/domain/0/backend/vbd/" + std::to_string(c.front_domid) + "/" + std::to_string(c.device);
+	return "/local/domain/0/backend/" + kind + "/" + std::to_string(domid) + "/" + std::to_string(device);
 }
 
 } // namespace
 
-toolstack::toolstack(const vbd_config &c)
-	: front{.name = "vbd-" + std::to_string(c.device),
-		.own = front_directory(c),
-		.peer = back_directory(c),
+toolstack::toolstack(const std::string &kind, uint32_t domid, uint32_t device)
+	: front{.name = kind + "-" + std::to_string(device),
+		.own = front_directory(kind, domid, device),
+		.peer = back_directory(kind, domid, device),
 		.peer_domid = 0},
-	  back{.name = "vbd-" + std::to_string(c.front_domid) + "-" + std::to_string(c.device),
-	       .own = back_directory(c),
-	       .peer = front_directory(c),
-	       .peer_domid = c.front_domid},
-	  config_(c)
+	  back{.name = kind + "-" + std::to_string(domid) + "-" + std::to_string(device),
+	       .own = back_directory(kind, domid, device),
+	       .peer = front_directory(kind, domid, device),
+	       .peer_domid = domid}
 {
 	set_back("frontend", front.own);
-	set_back("frontend-id", std::to_string(c.front_domid));
+	set_back("frontend-id", std::to_string(domid));
 	set_back("online", "1");
-	set_back("mode", c.writable ? "w" : "r");
-	set_back("device-type", c.cdrom ? "cdrom" : "disk");
 	set_back("state", "1");
 	set_front("backend", back.own);
 	set_front("backend-id", "0");
-	set_front("virtual-device", std::to_string(c.device));
-	set_front("device-type", c.cdrom ? "cdrom" : "disk");
 	set_front("state", "1");
 }
 
@@ -47,13 +40,6 @@ toolstack::~toolstack()
 {
 	world::get().store().remove(front.own);
 	world::get().store().remove(back.own);
-}
-
-void toolstack::hotplug()
-{
-	char number[32];
-	std::snprintf(number, sizeof(number), "%x:%x", config_.major, config_.minor);
-	set_back("physical-device", number);
 }
 
 void toolstack::detach()
@@ -75,6 +61,16 @@ void toolstack::set_front(const std::string &key, const std::string &value)
 void toolstack::set_back(const std::string &key, const std::string &value)
 {
 	world::get().store().write(back.own + "/" + key, value);
+}
+
+void toolstack::remove_front(const std::string &key)
+{
+	world::get().store().remove(front.own + "/" + key);
+}
+
+void toolstack::remove_back(const std::string &key)
+{
+	world::get().store().remove(back.own + "/" + key);
 }
 
 std::string toolstack::front_key(const std::string &key) const

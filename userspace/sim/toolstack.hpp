@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What xl does for a disk: its two directories in the store (libxl_disk.c).
+// What xl does for a device of any kind: its two directories in the store.
 #pragma once
 #include <kapi/xenbus.h>
 #include <userspace/sim/xenbus.hpp>
@@ -9,42 +9,34 @@
 
 namespace xenpv::sim {
 
-struct vbd_config {
-	uint32_t front_domid = 1;
-	uint32_t device = 51712; // xvda
-	uint32_t major = 7;
-	uint32_t minor = 0;
-	bool writable = true;
-	bool cdrom = false;
-};
-
 // The directories exist as long as this, the states start at Initialising.
 class toolstack {
 public:
-	explicit toolstack(const vbd_config &config);
 	toolstack(const toolstack &) = delete;
 	toolstack &operator=(const toolstack &) = delete;
-	~toolstack();
 
-	// The hotplug script found the device.
-	void hotplug();
-	// Asks the backend to end the device, as xl block-detach does.
+	// Asks the backend to end the device, as xl block-detach and network-detach do.
 	void detach();
 
 	[[nodiscard]] int front_state() const { return state(front.own); }
 	[[nodiscard]] int back_state() const { return state(back.own); }
 	void set_front(const std::string &key, const std::string &value);
 	void set_back(const std::string &key, const std::string &value);
+	void remove_front(const std::string &key);
+	void remove_back(const std::string &key);
 	[[nodiscard]] std::string front_key(const std::string &key) const;
 	[[nodiscard]] std::string back_key(const std::string &key) const;
 
 	kapi_xenbus front;
 	kapi_xenbus back;
 
+protected:
+	// `kind` is "vbd" or "vif".
+	toolstack(const std::string &kind, uint32_t front_domid, uint32_t device);
+	~toolstack();
+
 private:
 	[[nodiscard]] static int state(const std::string &directory);
-
-	vbd_config config_;
 };
 
 } // namespace xenpv::sim

@@ -18,6 +18,7 @@ struct kapi_worker {
 	std::condition_variable changed;
 	bool woken = false;
 	bool stop = false;
+	bool ended = false;
 	std::thread thread;
 };
 
@@ -32,6 +33,10 @@ kapi_worker *kapi_worker_start(const char *name, void (*run)(void *ctx, kapi_wor
 	worker->thread = std::thread([run, ctx, worker, home = xenpv::sim::current_domain()] {
 		const xenpv::sim::as_domain inside(*home);
 		run(ctx, worker);
+		const std::lock_guard held(worker->mutex);
+		worker->ended = true;
+		if (worker->stop)
+			--world::get().stopping();
 	});
 	++w.live().workers;
 	return worker;
@@ -69,14 +74,19 @@ void kapi_worker_nap(kapi_worker *worker, uint64_t ns)
 	worker->woken = false;
 }
 
+void kapi_worker_ask_to_stop(kapi_worker *worker)
+{
+	const std::lock_guard held(worker->mutex);
+	if (!worker->stop && !worker->ended)
+		++world::get().stopping();
+	worker->stop = true;
+	worker->changed.notify_all();
+}
+
 void kapi_worker_stop(kapi_worker *worker)
 {
 	xenpv::sim::might_sleep("kapi_worker_stop");
-	{
-		const std::lock_guard held(worker->mutex);
-		worker->stop = true;
-		worker->changed.notify_all();
-	}
+	kapi_worker_ask_to_stop(worker);
 	worker->thread.join();
 	delete worker;
 	--world::get().live().workers;

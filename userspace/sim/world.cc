@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <userspace/sim/world.hpp>
 
+#include <chrono>
 #include <stdexcept>
+#include <thread>
 
 namespace xenpv::sim {
 namespace {
@@ -46,11 +48,14 @@ domain *world::find(uint32_t id)
 
 void world::settle()
 {
-	// One domain's callback may be the cause of another's.
+	// One's callback may be the cause of another's.
 	for (bool worked = true; worked;) {
 		worked = false;
 		for (const auto &[id, d] : domains_)
 			worked |= d->settle();
+		worked |= clock_.settle();
+		for (; stopping_ != 0; worked = true)
+			std::this_thread::sleep_for(std::chrono::microseconds(100));
 	}
 }
 

@@ -13,6 +13,7 @@
 #include <userspace/sim/ramdisk.hpp>
 #include <userspace/sim/xenstore.hpp>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -31,7 +32,9 @@ public:
 	// Makes the domain the first time.
 	[[nodiscard]] sim::domain &domain(uint32_t id);
 	[[nodiscard]] sim::domain *find(uint32_t id);
-	// Waits until no xenbus callback is running or waiting anywhere.
+	// Waits until no xenbus callback runs or waits anywhere, no delayed work runs or is
+	// due, and no worker still runs that was asked to stop: not for one that waits for a
+	// disk that the test holds.
 	void settle();
 
 	[[nodiscard]] sim::console &console() { return console_; }
@@ -45,6 +48,8 @@ public:
 	[[nodiscard]] sim::faults &faults() { return faults_; }
 	[[nodiscard]] census &live() { return live_; }
 	[[nodiscard]] hypercalls &calls() { return calls_; }
+	// Workers that were asked to stop, and have not.
+	[[nodiscard]] std::atomic<int> &stopping() { return stopping_; }
 	[[nodiscard]] uint32_t cpus() const { return cpus_; }
 	void set_cpus(uint32_t n) { cpus_ = n; }
 
@@ -55,6 +60,7 @@ private:
 	hypercalls calls_;
 	sim::faults faults_;
 	std::atomic<uint32_t> cpus_{4};
+	std::atomic<int> stopping_{0};
 	sim::memory memory_;
 	sim::mappings maptrack_;
 	sim::events events_;

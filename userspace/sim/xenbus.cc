@@ -64,12 +64,6 @@ int kapi_xenbus_write(kapi_xenbus *bus, const kapi_xenbus_key *keys, size_t coun
 	return write_all(all);
 }
 
-void kapi_xenbus_remove(kapi_xenbus *bus, const char *key)
-{
-	might_sleep("kapi_xenbus_remove");
-	world::get().store().remove(bus->own + "/" + key);
-}
-
 int kapi_xenbus_peer_state(kapi_xenbus *bus)
 {
 	might_sleep("kapi_xenbus_peer_state");
@@ -101,7 +95,6 @@ void kapi_xenbus_error(kapi_xenbus *bus, int err, const char *text)
 	might_sleep("kapi_xenbus_error");
 	auto &w = world::get();
 	const std::string message = std::to_string(err) + " " + text;
-	w.console().say(KAPI_ERROR, bus->name.c_str(), message);
 	w.store().write("error/" + bus->own + "/error", message);
 }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kapi/evtchn.h>
 #include <xen-back/blk/device.hpp>
 
 namespace xenpv::blkback {
@@ -7,32 +6,36 @@ namespace {
 
 [[nodiscard]] uint32_t queues_offered()
 {
-	const uint32_t cpus = kapi_cpu_count();
-	return cpus < most_queues ? cpus : most_queues;
+	const uint32_t wanted = kapi_blkback_max_queues();
+	return wanted < most_queues ? wanted : most_queues;
 }
 
 } // namespace
 
 device::~device()
 {
-	kapi_file_remove(file_);
-	{
-		mutex::guard held(lock_);
-		disconnect();
-	}
-	// The queues are gone: nobody schedules it any more.
-	if (later_ != nullptr)
-		kapi_delayed_destroy(later_);
-	if (disk_ != nullptr)
-		kapi_bdev_close(disk_);
+	leave();
+	// Nobody else is there any more.
+	end_queues();
+	close_disk();
+}
+
+void device::leave()
+{
+	kapi_file_remove(std::exchange(file_, nullptr));
+	// Not under its lock, which the queues' threads want for waking it.
+	if (auto *work = step_.with([](kapi_delayed *&w) { return std::exchange(w, nullptr); }))
+		kapi_delayed_destroy(work);
+	stop_queues();
 }
 
 result<void> device::open()
 {
 	account_ = XENPV_TRY(grant::account::open(kapi_xenbus_name(bus_)));
-	later_ = kapi_delayed_create(&device::later, this);
-	if (later_ == nullptr)
+	auto *work = kapi_delayed_create_slow([](void *ctx) { static_cast<device *>(ctx)->step(); }, this);
+	if (work == nullptr)
 		return err::no_memory;
+	step_.with([work](kapi_delayed *&w) { w = work; });
 	XENPV_CHECK(advertise());
 	file_ = kapi_file_create(kapi_xenbus_name(bus_), "blkback", &device::show, this);
 	// A frontend that is connected lost its backend's driver, not its device: its ring
@@ -53,12 +56,6 @@ result<void> device::advertise()
 	return from_rc(kapi_xenbus_write(bus_, keys, 2));
 }
 
-void device::hotplug()
-{
-	mutex::guard held(lock_);
-	find_disk();
-}
-
 // Opens what the hotplug script named, once it has.
 void device::find_disk()
 {
@@ -77,8 +74,7 @@ void device::find_disk()
 	if (disk_ != nullptr) {
 		if (n.major != number_.major || n.minor != number_.minor)
 			log_.say(KAPI_WARN, "xenstore key physical-device: changed to %s while open: ignored", text);
-		// The same device written again: look how large it is now.
-		kapi_delayed_schedule(later_, 0);
+		// The same device written again: step() looks how large it is now.
 		return;
 	}
 	number_ = n;
@@ -101,45 +97,10 @@ result<void> device::open_disk()
 	return from_rc(kapi_bdev_open(number_.major, number_.minor, !readonly_, &disk_));
 }
 
-void device::frontend_changed(xenbus_state state)
+void device::close_disk()
 {
-	mutex::guard held(lock_);
-	switch (state) {
-	case xenbus_state::initialising:
-		// It starts over: after a close, after it broke off, or so soon after a close
-		// that only this was seen of it.
-		if (phase_ != phase::waiting) {
-			disconnect();
-			phase_ = phase::waiting;
-			enter(xenbus_state::init_wait);
-			// It may have been in somebody's use when it was first looked for.
-			if (disk_ == nullptr)
-				find_disk();
-		}
-		break;
-	case xenbus_state::initialised:
-	case xenbus_state::connected:
-		try_connect();
-		break;
-	case xenbus_state::closing:
-		disconnect();
-		phase_ = phase::closed;
-		enter(xenbus_state::closing);
-		break;
-	case xenbus_state::closed:
-		disconnect();
-		phase_ = phase::closed;
-		enter(xenbus_state::closed);
-		if (kapi_xenbus_online(bus_))
-			break;
-		[[fallthrough]];
-	case xenbus_state::unknown:
-		kapi_blkback_unregister(bus_);
-		break;
-	default:
-		log_.say(KAPI_ERROR, "xenstore key state: the frontend went to %d", static_cast<int>(state));
-		break;
-	}
+	if (disk_ != nullptr)
+		kapi_bdev_close(std::exchange(disk_, nullptr));
 }
 
 // Both must be there: the disk and the frontend's rings.
@@ -160,6 +121,16 @@ result<void> device::connect()
 	const terms agreed = XENPV_TRY(read_terms(bus_, log_));
 	// What this domain's page cache knows of the disk would hide the guest's writes.
 	kapi_bdev_sync(disk_);
+	XENPV_CHECK(open_queues(agreed));
+	XENPV_CHECK(publish_disk(false));
+	enter(phase::connected);
+	enter(xenbus_state::connected);
+	return {};
+}
+
+result<void> device::open_queues(const terms &agreed)
+{
+	mutex::guard held(lock_);
 	while (queue_count_ < agreed.queues) {
 		auto q = make_owned<queue>(context::may_sleep, *this);
 		if (!q)
@@ -168,9 +139,6 @@ result<void> device::connect()
 		++queue_count_;
 		XENPV_CHECK(queues_[queue_count_ - 1]->open(bus_, disk_, agreed, queue_count_ - 1, account_));
 	}
-	XENPV_CHECK(publish_disk(false));
-	phase_ = phase::connected;
-	enter(xenbus_state::connected);
 	return {};
 }
 
@@ -210,54 +178,50 @@ disk_limits device::limits()
 	kapi_bdev_info info{};
 	kapi_bdev_read_info(disk_, &info);
 	if (info.sectors != published_sectors_.load(std::memory_order_relaxed))
-		kapi_delayed_schedule(later_, 0);
+		wake();
 	return {info.sectors, info.sector_size, readonly_ || info.readonly != 0};
 }
 
-void device::frontend_broke_protocol()
+void device::publish_new_capacity()
 {
-	peer_broke_.store(true, std::memory_order_relaxed);
-	kapi_delayed_schedule(later_, 0);
-}
-
-// What queues' threads noticed and must not do themselves.
-void device::later(void *ctx)
-{
-	auto *self = static_cast<device *>(ctx);
-	mutex::guard held(self->lock_);
-	if (self->phase_ != phase::connected)
-		return;
-	if (self->peer_broke_.exchange(false, std::memory_order_relaxed)) {
-		self->fail(err::protocol, "the frontend broke the ring protocol; re-attach the disk to recover");
-		return;
-	}
 	kapi_bdev_info info{};
-	kapi_bdev_read_info(self->disk_, &info);
-	if (info.sectors == self->published_sectors_.load(std::memory_order_relaxed))
+	kapi_bdev_read_info(disk_, &info);
+	if (info.sectors == published_sectors_.load(std::memory_order_relaxed))
 		return;
-	self->log_.say(KAPI_INFO, "capacity is now %llu sectors", static_cast<unsigned long long>(info.sectors));
-	if (auto r = self->publish_disk(true); !r.ok())
-		kapi_xenbus_error(self->bus_, to_errno(r.error()), "cannot publish the new capacity");
+	log_.say(KAPI_INFO, "capacity is now %llu sectors", static_cast<unsigned long long>(info.sectors));
+	if (auto r = publish_disk(true); !r.ok())
+		log_.fail(bus_, to_errno(r.error()), "cannot publish the new capacity");
 }
 
-void device::disconnect()
+void device::stop_queues()
 {
+	for (uint32_t i = 0; i < queue_count_; ++i)
+		queues_[i]->stop();
+}
+
+bool device::queues_stopped() const
+{
+	for (uint32_t i = 0; i < queue_count_; ++i)
+		if (!queues_[i]->stopped())
+			return false;
+	return true;
+}
+
+// Waits for those that have not stopped.
+void device::end_queues()
+{
+	mutex::guard held(lock_);
 	while (queue_count_ != 0) {
-		owned<queue> &q = queues_[queue_count_ - 1];
-		q->close();
+		owned<queue> &q = queues_[--queue_count_];
 		q->add_to(past_);
 		q.reset();
-		--queue_count_;
 	}
 }
 
-// The device stays, named broken, until the frontend starts over.
-void device::fail(err e, const char *what)
+void device::enter(phase p)
 {
-	kapi_xenbus_error(bus_, to_errno(e), what);
-	disconnect();
-	phase_ = phase::broken;
-	enter(xenbus_state::closing);
+	mutex::guard held(lock_);
+	phase_ = p;
 }
 
 void device::add_stats(kapi_blkback_stats &out)

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A disk served to one frontend: its conversation over xenbus and its queues.
+//
+// All of the conversation is in one work of the device's own, step().  The thread of
+// the watches serves every device of the machine, and a disk that stalls must stall its
+// own guest only: what the watches and the queues notice is noted, and step() is woken.
+// It waits for no I/O that a guest has in flight either: a connection ends by asking the
+// queues' threads to stop, and the last of them wakes step() again, which then sees
+// where the frontend has got to meanwhile.
 #pragma once
 #include <grant/account.hpp>
 #include <kapi/bdev.h>
@@ -23,8 +30,10 @@ namespace xenpv::blkback {
 enum class phase : int {
 	waiting, // for the hotplug script, or for the frontend's rings
 	connected, // serving
+	closing, // the queues take no more requests, and answer what they took
 	broken, // the frontend broke the protocol; it may reconnect
 	closed, // the frontend has left
+	gone, // for good: the bus was asked to take the device away
 };
 
 class device {
@@ -34,43 +43,60 @@ public:
 	device &operator=(const device &) = delete;
 	~device();
 
-	// Process context; the lock inside serialises.
+	// Process context, as all of these.
 	[[nodiscard]] result<void> open();
+	// These never wait: what is to be done is done in step().
 	void hotplug();
-	void frontend_changed(xenbus_state state);
+	void frontend_changed();
+	// The last call before the end: xenbus is left alone from here on, and the queues
+	// are asked to stop.  Waits for step(), not for the queues.
+	void leave();
 	void add_stats(kapi_blkback_stats &out);
 
 	// From a queue's thread.
 	[[nodiscard]] disk_limits limits();
 	void frontend_broke_protocol();
+	void wake();
 	[[nodiscard]] reporter &log() { return log_; }
 
 private:
+	void step();
+	void follow(xenbus_state state);
 	void find_disk();
 	[[nodiscard]] result<void> open_disk();
+	void close_disk();
 	[[nodiscard]] result<void> advertise();
 	[[nodiscard]] result<void> connect();
+	[[nodiscard]] result<void> open_queues(const terms &agreed);
 	void try_connect();
 	[[nodiscard]] result<void> publish_disk(bool rewrite_state);
-	void disconnect();
+	void publish_new_capacity();
+	[[nodiscard]] bool disconnected(phase next);
+	void stop_queues();
+	[[nodiscard]] bool queues_stopped() const;
+	void end_queues();
+	void enter(phase p);
 	void fail(err e, const char *what);
 	void enter(xenbus_state state) { kapi_xenbus_switch_state(bus_, static_cast<int>(state)); }
 	[[nodiscard]] xenbus_state frontend_state() { return static_cast<xenbus_state>(kapi_xenbus_peer_state(bus_)); }
-	static void later(void *ctx);
 	static void show(void *ctx, kapi_text *out);
 
 	kapi_xenbus *bus_;
 	reporter log_;
-	mutex lock_; // between xenbus callbacks, later() and readers
+	mutex lock_; // what readers look at (phase_, queues_, past_) changes under it
 	phase phase_ = phase::waiting;
+	phase after_closing_ = phase::closed;
 	bool readonly_ = true;
 	bool cdrom_ = false;
 	device_number number_{};
 	kapi_bdev *disk_ = nullptr;
-	kapi_delayed *later_ = nullptr;
+	guarded<kapi_delayed *> step_{nullptr}; // no more once the device is left
+	// What step() is to look at.
+	std::atomic<bool> frontend_moved_{false};
+	std::atomic<bool> hotplug_ran_{false};
+	std::atomic<bool> peer_broke_{false};
 	kapi_file *file_ = nullptr;
 	std::atomic<uint64_t> published_sectors_{0};
-	std::atomic<bool> peer_broke_{false};
 	grant::account account_;
 	kapi_blkback_stats past_{}; // of queues that are gone
 	uint32_t queue_count_ = 0;

@@ -12,7 +12,7 @@ int xenpv_blkback_create(kapi_xenbus *bus, xenpv_blkback **out)
 	if (!back)
 		return xenpv::to_errno(xenpv::err::no_memory);
 	if (auto r = back->open(); !r.ok()) {
-		kapi_xenbus_error(bus, xenpv::to_errno(r.error()), "cannot set up the device");
+		back->log().fail(bus, xenpv::to_errno(r.error()), "cannot set up the device");
 		return xenpv::to_errno(r.error());
 	}
 	*out = back.release();
@@ -24,9 +24,14 @@ void xenpv_blkback_hotplug(xenpv_blkback *back)
 	back->hotplug();
 }
 
-void xenpv_blkback_frontend_changed(xenpv_blkback *back, int state)
+void xenpv_blkback_frontend_changed(xenpv_blkback *back)
 {
-	back->frontend_changed(static_cast<xenpv::xenbus_state>(state));
+	back->frontend_changed();
+}
+
+void xenpv_blkback_leave(xenpv_blkback *back)
+{
+	back->leave();
 }
 
 void xenpv_blkback_destroy(xenpv_blkback *back)

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kapi/time.h>
 #include <xen-back/blk/frames.hpp>
 
 namespace xenpv::blkback {
@@ -16,25 +15,29 @@ void frames::open(grant::account &account, uint32_t domid, bool persistent)
 	persistent_ = persistent;
 }
 
-void frames::close()
+bool frames::let_go()
 {
 	kapi_map_op batch[KAPI_MAP_BATCH / 4];
 	uint32_t n = 0;
 	for (entry &e : table_) {
-		if (e.op.page == nullptr)
-			continue;
 		// Network storage may hold a page a little longer than the request.
-		while (!idle(e.op))
-			kapi_sleep_ms(5);
+		if (e.op.page == nullptr || !idle(e.op))
+			continue;
 		batch[n++] = e.op;
+		// Leaves holes in the table, in which nothing is looked up any more.
 		e = {};
+		--kept_count_;
 		if (n == KAPI_MAP_BATCH / 4) {
 			unmap(batch, n);
 			n = 0;
 		}
 	}
 	unmap(batch, n);
-	kept_count_ = 0;
+	return kept_count_ == 0;
+}
+
+void frames::close()
+{
 	if (free_count_ != 0)
 		kapi_foreign_pages_free(free_, free_count_);
 	free_count_ = made_ = 0;

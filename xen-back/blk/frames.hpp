@@ -26,7 +26,9 @@ public:
 	~frames();
 
 	void open(grant::account &account, uint32_t domid, bool persistent);
-	// Unmaps what is kept and gives all pages back.
+	// Unmaps what is kept; false: somebody still holds some of it.
+	[[nodiscard]] bool let_go();
+	// Gives the pages back, once nothing is mapped.
 	void close();
 
 	// The page of a kept frame, or nullptr.

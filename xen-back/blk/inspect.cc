@@ -3,6 +3,8 @@
 // behind sysfs.
 #include <xen-back/blk/device.hpp>
 
+#include <xenpv/show.hpp>
+
 namespace xenpv::blkback {
 namespace {
 
@@ -13,17 +15,16 @@ const char *name_of(phase p)
 		return "waiting";
 	case phase::connected:
 		return "connected";
+	case phase::closing:
+		return "closing";
 	case phase::broken:
 		return "broken";
 	case phase::closed:
 		return "closed";
+	case phase::gone:
+		return "gone";
 	}
 	return "?";
-}
-
-void line(kapi_text *out, const char *name, uint64_t value)
-{
-	kapi_print(out, "  %s %llu\n", name, static_cast<unsigned long long>(value));
 }
 
 } // namespace

@@ -39,21 +39,26 @@ result<void> queue::open(kapi_xenbus *bus, kapi_bdev *disk, const terms &agreed,
 	return {};
 }
 
-void queue::close()
+void queue::stop()
+{
+	done_.with([](completions &d) { d.served = false; });
+	if (worker_ != nullptr)
+		kapi_worker_ask_to_stop(worker_);
+}
+
+queue::~queue()
 {
 	// No new wakes, then no thread, and only then the channel: the thread answers what
 	// is in flight, and tells the frontend.
-	done_.with([](completions &d) { d.served = false; });
+	stop();
 	if (worker_ != nullptr)
 		kapi_worker_stop(worker_);
-	worker_ = nullptr;
 	channel_.close();
 	if (retry_ != nullptr)
-		kapi_delayed_destroy(std::exchange(retry_, nullptr));
+		kapi_delayed_destroy(retry_);
 	frames_.close();
-	ring_ = {};
 	if (ring_addr_ != nullptr)
-		kapi_xenbus_unmap_ring(bus_, std::exchange(ring_addr_, nullptr));
+		kapi_xenbus_unmap_ring(bus_, ring_addr_);
 }
 
 // From events and timers, which may come while the queue closes.
@@ -85,14 +90,40 @@ void queue::run(void *ctx, kapi_worker *self)
 		q->counters_.wakeups.add();
 		q->serve(self);
 	}
-	// Asked to stop: everything that was taken is answered first.
 	q->stay_awake();
-	while (q->in_flight_ != 0 || q->waiting_ != nullptr) {
-		if (!q->finish())
-			kapi_sleep_ms(1);
+	q->drain();
+	// The device may end the queue from now on, but not before this returns.
+	q->stopped_.store(true, std::memory_order_release);
+	q->owner_.wake();
+}
+
+// Asked to stop: everything that was taken is answered first, however long that takes.
+void queue::drain()
+{
+	constexpr unsigned int longest_ms = 50;
+	unsigned int pause = 0;
+	while (in_flight_ != 0 || waiting_ != nullptr || barrier_ != nullptr) {
+		bool worked = finish();
+		if (barrier_ != nullptr && in_flight_ == 0) {
+			job *batch[1];
+			const uint32_t count = take_barrier(batch);
+			map(batch, count);
+			submit(batch, count);
+			worked = true;
+		}
+		if (worked) {
+			pause = 0;
+			continue;
+		}
+		if (owed_)
+			tell();
+		pause = pause < longest_ms ? pause + 1 : longest_ms;
+		kapi_sleep_ms(pause);
 	}
-	if (q->owed_)
-		q->tell();
+	if (owed_)
+		tell();
+	for (pause = 5; !frames_.let_go(); pause = longest_ms)
+		kapi_sleep_ms(pause);
 }
 
 void queue::serve(kapi_worker *self)
@@ -101,7 +132,7 @@ void queue::serve(kapi_worker *self)
 	// wait for the end of that.
 	while (kapi_worker_yield(self)) {
 		if (pass()) {
-			found_work_ = true;
+			channel_.found_work();
 			continue;
 		}
 		if (broken_)
@@ -153,14 +184,14 @@ bool queue::nap(kapi_worker *self)
 // Gets ready to sleep; false: there is something to do after all.
 bool queue::rest()
 {
+	channel_.before_last_look();
 	const auto n = ring_.arm();
 	if (!n.ok() || (n.value_or(0) != 0 && barrier_ == nullptr && !fence_))
 		return false;
 	if (!falls_asleep())
 		return false;
 	publish_costs();
-	channel_.settle(found_work_);
-	found_work_ = false;
+	channel_.settle();
 	return true;
 }
 

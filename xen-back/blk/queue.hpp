@@ -15,6 +15,8 @@
 #include <xenpv/counter.hpp>
 #include <xenpv/guarded.hpp>
 
+#include <atomic>
+
 namespace xenpv::blkback {
 
 class device;
@@ -46,13 +48,16 @@ public:
 	explicit queue(device &owner) : owner_(owner) {}
 	queue(const queue &) = delete;
 	queue &operator=(const queue &) = delete;
-	~queue() { close(); }
+	~queue();
 
 	// Maps the ring and begins to serve.  Process context, as all but the counters.
 	[[nodiscard]] result<void> open(kapi_xenbus *bus, kapi_bdev *disk, const terms &agreed, uint32_t number,
 					grant::account &account);
-	// Waits until what is in flight is done, and answers it.
-	void close();
+	// Takes no more requests.  The thread answers what was taken, lets go of the
+	// frontend's frames, and then wakes the device; this does not wait for it.
+	void stop();
+	// It has.  What is left ends without waiting for a disk.
+	[[nodiscard]] bool stopped() const { return worker_ == nullptr || stopped_.load(std::memory_order_acquire); }
 
 	[[nodiscard]] const queue_counters &counters() const { return counters_; }
 	void add_to(kapi_blkback_stats &totals) const;
@@ -87,7 +92,9 @@ private:
 	[[nodiscard]] bool disk_has_done();
 	void stay_awake();
 	void wake();
+	void drain();
 	[[nodiscard]] uint32_t take(job **batch);
+	[[nodiscard]] uint32_t take_barrier(job **batch);
 	[[nodiscard]] bool prepare(job &j);
 	void map(job **batch, uint32_t count);
 	void submit(job **batch, uint32_t count);
@@ -114,7 +121,6 @@ private:
 	bool broken_ = false;
 	bool owed_ = false; // the frontend asked for an event and has not had it yet
 	uint32_t untold_ = 0; // responses pushed since it was last told
-	bool found_work_ = false; // since the last event was settled
 	bool slept_ = false; // since the last request came
 	bool fence_ = false; // a barrier is in flight: nothing may pass it
 	job *barrier_ = nullptr; // waits for what is in flight
@@ -130,6 +136,7 @@ private:
 	guarded<completions> done_;
 	kapi_delayed *retry_ = nullptr;
 	kapi_worker *worker_ = nullptr;
+	std::atomic<bool> stopped_{false};
 	queue_counters counters_;
 	job jobs_[depth];
 	kapi_map_op operations_[most_operations];

@@ -26,13 +26,8 @@ uint32_t queue::take(job **batch)
 	if (fence_)
 		return 0;
 	uint32_t count = 0;
-	if (barrier_ != nullptr) {
-		if (in_flight_ != 0)
-			return 0;
-		fence_ = true;
-		batch[0] = std::exchange(barrier_, nullptr);
-		return prepare(*batch[0]) ? 1 : 0;
-	}
+	if (barrier_ != nullptr)
+		return in_flight_ == 0 ? take_barrier(batch) : 0;
 	if (n.value_or(0) != 0) {
 		pace_.came(kapi_now_ns(), n.value_or(0), std::exchange(slept_, false));
 		limits_ = owner_.limits();
@@ -59,6 +54,14 @@ uint32_t queue::take(job **batch)
 	}
 	push();
 	return count;
+}
+
+// What came before the barrier is done: its turn.
+uint32_t queue::take_barrier(job **batch)
+{
+	fence_ = true;
+	batch[0] = std::exchange(barrier_, nullptr);
+	return prepare(*batch[0]) ? 1 : 0;
 }
 
 // Finds a page for each piece; false: answered with an error.

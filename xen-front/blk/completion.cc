@@ -73,7 +73,8 @@ result<queue::finished> queue::check_response(const blkif::taken_response &rsp)
 	finished done;
 	done.id = static_cast<uint32_t>(id.value_or(0));
 	shadow &s = shadows_[done.id];
-	if (s.state != use::pending) {
+	// Neither what was answered nor what was not shown yet.
+	if (s.state != use::pending || !ring_.shown(s.place)) {
 		owner_.log().say(KAPI_ERROR, "queue %u: response id %u is not pending", number_, done.id);
 		return err::protocol;
 	}
@@ -107,6 +108,9 @@ void queue::complete(finished *done, uint32_t n)
 	}
 	bool wake = false;
 	bool still_held = false;
+	bool pushed = false;
+	bool notify = false;
+	uint32_t ended = 0;
 	{
 		spinlock::guard held(lock_);
 		for (uint32_t i = 0; i < n; ++i) {
@@ -121,22 +125,50 @@ void queue::complete(finished *done, uint32_t n)
 			if (held_here)
 				done[i].error = to_errno(err::io);
 			still_held |= held_here;
+			if (done[i].error == 0 && owes_flush(s)) {
+				follow_by_flush(done[i].id);
+				continue;
+			}
 			done[i].cookie = s.request.cookie;
 			free_id(done[i].id);
+			done[ended++] = done[i];
 		}
-		wake = n != 0 && std::exchange(waker_owed_, false);
+		wake = ended != 0 && std::exchange(waker_owed_, false);
+		pushed = ended != n && open_;
+		if (pushed) {
+			counters_.pushes.add();
+			notify = ring_.push();
+		}
 	}
+	if (pushed)
+		channel_.notify_if(notify);
 	if (still_held) {
 		owner_.log().say(KAPI_ERROR, "queue %u: the backend answered but keeps the grants mapped", number_);
 		owner_.peer_broke_protocol();
 	}
-	for (uint32_t i = 0; i < n; ++i) {
+	for (uint32_t i = 0; i < ended; ++i) {
 		if (done[i].flush_refused)
 			kapi_blkfront_no_flush(owner_.disk());
 		kapi_blkfront_complete(owner_.disk(), done[i].cookie, done[i].error);
 	}
 	if (wake)
 		kapi_blkfront_wake(owner_.disk(), number_);
+}
+
+// Under the lock.  The write is answered and its pages are ours again; the request stays
+// pending, as a flush, and ends when that is answered.  Its answer left room on the ring.
+void queue::follow_by_flush(uint32_t id)
+{
+	shadow &s = shadows_[id];
+	s.request.op = KAPI_BLK_FLUSH;
+	s.request.sector = 0;
+	s.request.nr_segments = 0;
+	s.request.fua = 0;
+	s.state = use::pending;
+	counters_.own_flushes.add();
+	// Refused meanwhile: it is replayed, or fails, with all that is pending.
+	if (open_)
+		put_request(id);
 }
 
 } // namespace xenpv::blkfront

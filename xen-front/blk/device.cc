@@ -194,7 +194,7 @@ void device::close(phase why)
 
 void device::fail(err e, const char *what)
 {
-	kapi_xenbus_error(bus_, to_errno(e), what);
+	log_.fail(bus_, to_errno(e), what);
 	close(phase::broken);
 }
 
@@ -210,6 +210,12 @@ void device::break_later(void *ctx)
 	auto *self = static_cast<device *>(ctx);
 	mutex::guard held(self->lock_);
 	self->fail(err::protocol, "the backend broke the protocol; rebind the driver or re-attach the disk to recover");
+}
+
+bool device::serves()
+{
+	mutex::guard held(lock_);
+	return phase_ == phase::connected && !broken();
 }
 
 // After a suspend the kernel's grant table and event channels are new.

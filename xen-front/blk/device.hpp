@@ -36,6 +36,7 @@ public:
 	[[nodiscard]] result<void> open();
 	void backend_changed(xenbus_state state);
 	void resume();
+	[[nodiscard]] bool serves();
 
 	// Any context.
 	void peer_broke_protocol();

@@ -12,7 +12,7 @@ int xenpv_blkfront_create(kapi_xenbus *bus, kapi_blkfront *disk, xenpv_blkfront 
 	if (!front)
 		return xenpv::to_errno(xenpv::err::no_memory);
 	if (auto r = front->open(); !r.ok()) {
-		kapi_xenbus_error(bus, xenpv::to_errno(r.error()), "cannot set up the device");
+		front->log().fail(bus, xenpv::to_errno(r.error()), "cannot set up the device");
 		return xenpv::to_errno(r.error());
 	}
 	*out = front.release();
@@ -32,6 +32,11 @@ void xenpv_blkfront_destroy(xenpv_blkfront *front)
 void xenpv_blkfront_resume(xenpv_blkfront *front)
 {
 	front->resume();
+}
+
+bool xenpv_blkfront_serves(xenpv_blkfront *front)
+{
+	return front->serves();
 }
 
 int xenpv_blkfront_queue(xenpv_blkfront *front, uint32_t queue, const kapi_blk_request *request)

@@ -2,6 +2,8 @@
 // What debugfs shows of a disk: xenpv/<device>/blkfront.
 #include <xen-front/blk/device.hpp>
 
+#include <xenpv/show.hpp>
+
 namespace xenpv::blkfront {
 namespace {
 
@@ -20,11 +22,6 @@ const char *name_of(phase p)
 		return "closed";
 	}
 	return "?";
-}
-
-void line(kapi_text *out, const char *name, uint64_t value)
-{
-	kapi_print(out, "  %s %llu\n", name, static_cast<unsigned long long>(value));
 }
 
 } // namespace
@@ -50,6 +47,8 @@ void device::show(void *ctx, kapi_text *out)
 		line(out, "errors", c.errors.get());
 		line(out, "no_room", c.no_room.get());
 		line(out, "no_grant", c.no_grant.get());
+		line(out, "handed_back", c.handed_back.get());
+		line(out, "own_flushes", c.own_flushes.get());
 		line(out, "notifications_sent", e.sent);
 		line(out, "notifications_suppressed", e.suppressed);
 		line(out, "events_received", e.received);

@@ -29,10 +29,12 @@ result<void> queue::connect(kapi_xenbus *bus, const connection_terms &terms, uin
 void queue::start(const service_terms &service)
 {
 	bool notify = false;
-	uint32_t lost = 0;
-	void *lost_cookies[depth];
+	uint32_t unsent = 0;
+	void *unsent_cookies[depth];
 	{
 		spinlock::guard held(lock_);
+		// A plain write was durable as long as there was no cache to flush.
+		const bool were_durable = terms_.flush == flush_by::nothing && service.flush != flush_by::nothing;
 		terms_ = service;
 		open_ = true;
 		// Replay what the last connection did not answer: at least once, in no
@@ -41,25 +43,36 @@ void queue::start(const service_terms &service)
 			shadow &s = shadows_[id];
 			if (s.state != use::pending)
 				continue;
-			if (!grant_segments(s).ok()) {
-				lost_cookies[lost++] = s.request.cookie;
+			if (were_durable && s.request.op == KAPI_BLK_WRITE)
+				s.request.fua = 1;
+			if (!replay(id)) {
+				counters_.handed_back.add();
+				unsent_cookies[unsent++] = s.request.cookie;
 				free_id(id);
-				continue;
 			}
-			if (copies_out(s.request))
-				copy(s, true);
-			put_request(id);
 		}
 		if (ring_.has_unpushed()) {
 			counters_.pushes.add();
 			notify = ring_.push();
 		}
 	}
-	for (uint32_t i = 0; i < lost; ++i)
-		kapi_blkfront_complete(owner_.disk(), lost_cookies[i], to_errno(err::io));
+	for (uint32_t i = 0; i < unsent; ++i)
+		kapi_blkfront_requeue(owner_.disk(), unsent_cookies[i]);
 	if (notify)
 		channel_.notify();
 	kapi_blkfront_wake(owner_.disk(), number_);
+}
+
+// False: not now; whoever asked shall ask again, and submit() answers.
+bool queue::replay(uint32_t id)
+{
+	shadow &s = shadows_[id];
+	if (flushes_nothing(s.request) || !grant_segments(s).ok())
+		return false;
+	if (copies_out(s.request))
+		copy(s, true);
+	put_request(id);
+	return true;
 }
 
 void queue::refuse()
@@ -186,11 +199,18 @@ void queue::put_request(uint32_t id)
 		wire.segments[i].first_sect = static_cast<uint8_t>(seg.offset / blkif::sector_bytes);
 		wire.segments[i].last_sect = static_cast<uint8_t>((seg.offset + seg.length) / blkif::sector_bytes - 1);
 	}
+	s.place = ring_.made();
 	ring_.put(&wire, sizeof(wire));
 }
 
 int queue::submit(const kapi_blk_request &request)
 {
+	// Asked for when the disk had a cache.  No lock: what was agreed changes only
+	// while the disk is paused.
+	if (flushes_nothing(request)) {
+		kapi_blkfront_complete(owner_.disk(), request.cookie, 0);
+		return 0;
+	}
 	uint32_t id;
 	{
 		spinlock::guard held(lock_);

@@ -3,11 +3,12 @@
 // the requests they answer and nothing else.
 #pragma once
 #include <evtchn/channel.hpp>
+#include <grant/pool.hpp>
 #include <grant/reference.hpp>
 #include <kapi/blkfront.h>
-#include <xen-front/blk/pool.hpp>
 #include <xen-front/blk/terms.hpp>
 
+#include <xenpv/blkif.hpp>
 #include <xenpv/counter.hpp>
 #include <xenpv/guarded.hpp>
 
@@ -27,6 +28,8 @@ struct queue_counters {
 	counter errors; // responses other than okay
 	counter no_room; // submissions turned away because the ring was full
 	counter no_grant; // or because no reference or page was to be had
+	counter handed_back; // pending over a reconnect, and not to be sent just then
+	counter own_flushes; // after writes that had to be durable
 };
 
 class queue {
@@ -40,7 +43,8 @@ public:
 	// What the backend needs to know.
 	[[nodiscard]] uint32_t ring_ref() const { return ring_frame_.ref(); }
 	[[nodiscard]] uint32_t port() const { return port_; }
-	// Requests may flow, beginning with those that were pending.  Process context.
+	// Requests may flow, beginning with those that were pending; what cannot be sent
+	// now goes back to the block layer, which asks again.  Process context.
 	void start(const service_terms &service);
 	// No event will come and no request is taken any more.  No submit() may run.
 	// Process context.
@@ -62,6 +66,7 @@ private:
 	struct shadow {
 		use state = use::free;
 		uint8_t operation = 0; // as sent
+		uint32_t place = 0; // on the ring
 		kapi_blk_request request{};
 		grant::access access[KAPI_BLK_MAX_SEGMENTS];
 		uint16_t page[KAPI_BLK_MAX_SEGMENTS] = {};
@@ -84,12 +89,25 @@ private:
 	void release_segments(shadow &s, bool &still_held);
 	void copy(shadow &s, bool to_pool);
 	void put_request(uint32_t id);
+	[[nodiscard]] bool replay(uint32_t id);
 	void free_id(uint32_t id);
 	[[nodiscard]] uint8_t wire_operation(const kapi_blk_request &r) const;
 	[[nodiscard]] bool copies_out(const kapi_blk_request &r) const
 	{
 		return terms_.data == transfer::pooled && r.op == KAPI_BLK_WRITE;
 	}
+	[[nodiscard]] bool flushes_nothing(const kapi_blk_request &r) const
+	{
+		return r.op == KAPI_BLK_FLUSH && terms_.flush == flush_by::nothing;
+	}
+	// A write that had to be durable went out as a plain one: asked for when the
+	// block layer was told of barriers, and sent to a backend that has none.
+	[[nodiscard]] bool owes_flush(const shadow &s) const
+	{
+		return s.request.fua != 0 && s.operation == static_cast<uint8_t>(blkif::op::write) &&
+		       terms_.flush != flush_by::nothing;
+	}
+	void follow_by_flush(uint32_t id);
 	[[nodiscard]] harvest collect(finished *out);
 	[[nodiscard]] result<finished> check_response(const blkif::taken_response &rsp);
 	void complete(finished *done, uint32_t n);
@@ -104,7 +122,7 @@ private:
 	spinlock lock_;
 	grant::cache refs_;
 	grant::shared_page ring_frame_;
-	pool pool_;
+	grant::pool<KAPI_BLK_QUEUE_DEPTH * KAPI_BLK_MAX_SEGMENTS> pool_;
 	front_ring ring_;
 	bool open_ = false;
 	bool waker_owed_ = false;
