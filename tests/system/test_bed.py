@@ -4,6 +4,7 @@
 import hashlib
 import os
 import threading
+import time
 
 import pytest
 
@@ -117,3 +118,12 @@ def test_guest_that_does_not_boot_is_reported_with_its_console(bed):
     with pytest.raises(BedError, match="Kernel panic"):
         bed.create_guest("lost", cmdline="rdinit=/missing root=/dev/missing")
     assert bed.dom0.run("xl domid lost", check=False).rc != 0
+
+
+def test_guest_that_vanishes_while_it_boots_is_not_waited_for(bed):
+    bed.dom0.run("(for n in $(seq 300); do grep -q Linux /host/xen/console/guest-gone.log && break; sleep 0.1; done\n"
+                 "xl destroy gone) >/dev/null 2>&1 &")
+    began = time.monotonic()
+    with pytest.raises(BedError, match="died at boot"):
+        bed.create_guest("gone")
+    assert time.monotonic() - began < 30 * bed.dom0.factor

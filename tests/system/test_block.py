@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bed import counters, devices
+from bed import devices
 from bed.pair import served
 
 OUR_FRONT, OUR_BACK = "xenpv_blkfront", "xenpv_blkback"
@@ -37,9 +37,10 @@ def await_true(domain, condition, timeout=10):
 
 
 def start_load(guest, dev):
-    guest.run(f"rm -f /tmp/load.*; ({BACKGROUND.format(dev=dev)}) >/dev/null 2>&1 &")
-    time.sleep(2)
-    assert guest.run("test ! -e /tmp/load.rc && pidof fio", check=False).rc == 0, "the load did not start"
+    done = f"awk '{{ print $1 + $5 }}' /sys/block/{dev.removeprefix('/dev/')}/stat"
+    guest.run(f"rm -f /tmp/load.*; was=$({done}); ({BACKGROUND.format(dev=dev)}) >/dev/null 2>&1 &\n"
+              f"for n in $(seq 150); do [ $(($({done}) - was)) -gt 500 ] && break; sleep 0.1; done\n"
+              f"[ $(($({done}) - was)) -gt 500 ] && test ! -e /tmp/load.rc && pidof fio")
 
 
 def end_of_load(guest, timeout=30):
@@ -78,14 +79,6 @@ def load(guest, front, back):
     """Both drivers, for tests that reload one of them: (the guest's modules, dom0's modules) to unload."""
     undo = load_backend(guest.dom0, back)
     return guest.load(front), undo
-
-
-@pytest.fixture
-def leakless(pvh):
-    """Whatever the test does, the guest holds afterwards what it held before."""
-    before = pvh.counts()
-    yield pvh
-    counters.await_baseline(pvh, before)
 
 
 @EACH_PAIR

@@ -6,8 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from . import devices, kmods
-from .layout import LOGS, REPO, BedError, say
+from . import devices, kmods, nics
+from .layout import BUILD, LOGS, REPO, BedError, say
 from .machine import Machine, running
 from .watch import Watch
 
@@ -37,9 +37,10 @@ def up(args):
     return 0
 
 
-def down(_args):
-    if running() is None:
-        say("no bed is up")
+def down(args):
+    state = running()
+    if state is None or (args.own and BUILD not in Path(state["dir"]).parents):
+        say("no bed is up" if state is None else f"the bed that is up is not this tree's: {state['dir']}")
         return 0
     Machine.attach().stop()
     say("down")
@@ -66,7 +67,8 @@ def guest_create(args):
     phy = [d for d in args.disk if d.backend == "phy"]
     if phy and not any(machine.dom0.loaded(m) for m in ("xen-blkback", "xenpv_blkback")):
         raise BedError(f"{phy[0].vdev} needs a backend: load one first, e.g. xenbed load dom0 xen-blkback")
-    machine.create_guest(args.name, kind=args.type, vcpus=args.vcpus, memory=args.memory, disks=args.disk)
+    machine.create_guest(args.name, kind=args.type, vcpus=args.vcpus, memory=args.memory, disks=args.disk,
+                         nics=[nics.nic(number, model) for number, model in enumerate(args.nic)])
     return 0
 
 
@@ -106,6 +108,27 @@ def attach(args):
 
 def detach(args):
     Machine.attach().guest(args.name).detach(args.vdev, args.force)
+    return 0
+
+
+def net(args):
+    """Loads what is not loaded, attaches a NIC and gives it addresses; --detach leaves the modules."""
+    guest = Machine.attach().guest(args.name)
+    if args.detach:
+        nics.detach(guest, args.devid)
+        return 0
+    for domain, module in ((guest.dom0, args.back), (guest, args.front)):
+        if not domain.loaded(module):
+            domain.load(module)
+    nics.attach(guest, args.devid)
+    dev = nics.await_connected(guest, args.devid)
+    four, six = nics.configure(guest, dev, args.devid)
+    print(f"{args.name} {dev}: {four} {six}")
+    print(f"dom0 {nics.back_netdev(guest, args.devid)}, a port of {nics.BRIDGE}: {nics.DOM0_IP4} {nics.DOM0_IP6}")
+    keys = "feature|request|queues|mtu|^ *mac|trusted"
+    for path in (nics.frontend(guest, args.devid), nics.backend(guest, args.devid)):
+        listed = guest.dom0.run(f"xenstore-ls -f {path} | sed 's|^{path}/|  |' | grep -E '{keys}'", check=False)
+        print(f"{path}\n{listed.out}", end="")
     return 0
 
 
@@ -153,7 +176,8 @@ def parser():
     sub.add_argument("--vcpus", type=int, default=1, help="of dom0; two halve its I/O rate under emulation")
     sub.add_argument("--memory", type=int, default=3072, help="of dom0, MiB")
     sub.add_argument("--modules", default=str(REPO), metavar="DIR", help="where the .ko files under test are")
-    verb("down", down, help="end it")
+    sub = verb("down", down, help="end it")
+    sub.add_argument("--own", action="store_true", help="unless another tree booted it")
     verb("status", status, help="what is running")
     verb("logs", logs, help="list the logs and what is wrong in them")
     sub = verb("dom0", dom0, help="run a command in dom0")
@@ -167,6 +191,8 @@ def parser():
     sub.add_argument("--vcpus", type=int, default=1)
     sub.add_argument("--memory", type=int, default=384)
     sub.add_argument("--disk", type=_disk, action="append", default=[], metavar="VDEV=TARGET[,qdisk][,ro]")
+    sub.add_argument("--nic", action="append", default=[], choices=[*nics.EMULATED], metavar="MODEL",
+                     help=f"emulated, with a PV half: {' '.join(nics.EMULATED)}")
     sub = verb("run", guest_run, guests)
     sub.add_argument("name")
     sub.add_argument("command")
@@ -188,6 +214,12 @@ def parser():
     sub.add_argument("name")
     sub.add_argument("vdev")
     sub.add_argument("--force", action="store_true")
+    sub = verb("net", net, help="attach a PV NIC to a guest, on dom0's bridge, and print what came up")
+    sub.add_argument("name")
+    sub.add_argument("--front", default="xen-netfront", metavar="MODULE")
+    sub.add_argument("--back", default="xen-netback", metavar="MODULE")
+    sub.add_argument("--devid", type=int, default=0, help="the number of the NIC")
+    sub.add_argument("--detach", action="store_true")
     sub = verb("push", push, help="refresh modules everywhere, or copy a file with --to")
     sub.add_argument("file", nargs="+")
     sub.add_argument("--to", metavar="dom0:PATH|GUEST:PATH")

@@ -4,9 +4,9 @@
 import time
 from dataclasses import dataclass
 
+from . import xenbus
 from .layout import BedError
-
-CONNECTED = "4"
+from .xenbus import CONNECTED
 
 
 @dataclass(frozen=True)
@@ -54,23 +54,17 @@ def frontend(guest, vdev):
 
 def backend(guest, vdev):
     """Xenstore path of the backend, or None when there is no such disk."""
-    return guest.dom0.xenstore(f"{frontend(guest, vdev)}/backend")
+    return xenbus.backend(guest.dom0, frontend(guest, vdev))
 
 
 def states(guest, vdev):
     """(frontend state, backend state) as xenstore has them, None for what is not there."""
-    path = backend(guest, vdev)
-    return (guest.dom0.xenstore(f"{frontend(guest, vdev)}/state"),
-            guest.dom0.xenstore(f"{path}/state") if path else None)
+    return xenbus.states(guest.dom0, frontend(guest, vdev))
 
 
 def await_states(guest, vdev, wanted, timeout=20):
     """Waits until (frontend, backend) are as wanted."""
-    deadline = time.monotonic() + timeout * guest.dom0.factor
-    while (seen := states(guest, vdev)) != wanted:
-        if time.monotonic() > deadline:
-            raise BedError(f"{guest.name} {vdev}: states (frontend, backend) are {seen}, wanted {wanted}")
-        time.sleep(0.2)
+    xenbus.await_states(guest.dom0, frontend(guest, vdev), wanted, f"{guest.name} {vdev}", timeout)
 
 
 def attach(guest, one):
@@ -90,8 +84,8 @@ def detach(guest, vdev, force=False):
     path = backend(guest, vdev)
     if path is None:
         raise BedError(f"{guest.name} has no disk {vdev}")
-    option = " --force" if force else ""
-    guest.dom0.run(f"xl block-detach {guest.domid} {device_id(vdev)}{option}", timeout=40)
+    option = "--force" if force else ""
+    guest.dom0.run(f"xl block-detach {option} {guest.domid} {device_id(vdev)}", timeout=40)
     deadline = time.monotonic() + 10 * guest.dom0.factor
     while guest.dom0.xenstore(f"{path}/state") is not None:
         if time.monotonic() > deadline:

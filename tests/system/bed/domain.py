@@ -36,9 +36,13 @@ class Domain:
         return [name] + loaded
 
     def unload(self, *names):
-        """A xenbus driver's module is pinned by each device it serves: detach them first."""
-        for name in names:
-            self.run(f"rmmod {kmods.canonical(name)}")
+        """A xenbus driver's module is pinned by each device it serves: detach them first.
+
+        A device that has left xenstore is let go of by the driver a little later, longer on a busy machine.
+        """
+        for name in map(kmods.canonical, names):
+            self.run(f"for n in $(seq 100); do [ $(cat /sys/module/{name}/refcnt) = 0 ] && break; sleep 0.1; done\n"
+                     f"rmmod {name}")
 
     def loaded(self, name):
         return self.run(f"test -d /sys/module/{kmods.canonical(name)}", check=False).rc == 0

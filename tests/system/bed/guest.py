@@ -7,12 +7,13 @@ import itertools
 import os
 import time
 
-from . import counters, devices
+from . import counters, devices, nics as virtual_nics
 from .domain import Domain
 from .layout import BedError, say, step
 from .result import Result
 
 CHUNK = 24 << 10
+LOOK_SECONDS = 5  # between looks whether a guest that boots is still there
 PANIC = ("Kernel panic", "end Kernel panic", "bed: guest: no ")
 
 
@@ -34,16 +35,17 @@ class Guest(Domain):
     # Life
 
     @classmethod
-    def create(cls, machine, name, kind="pvh", vcpus=1, memory=384, disks=(), cmdline=""):
+    def create(cls, machine, name, kind="pvh", vcpus=1, memory=384, disks=(), nics=(), cmdline=""):
         """Starts a guest and waits until it takes commands.
 
         kind: 'pvh' (quick to start, PV devices only) or 'hvm' (firmware, and emulated devices next to PV
         ones: a disk named hdX is emulated, ata_piix and sd_mod serve it).  disks: what devices.disk()
-        returns. It ends up with its tools in memory and no block or net driver loaded: tests load the one
-        they want.
+        returns.  nics: what nics.nic() returns, of a dom0 with a network backend loaded. It ends
+        up with its tools in memory and no block or net driver loaded: tests load the one they want.
         """
         devices.check_names(disks, kind)
-        config = _config(name, kind, vcpus, memory, disks, cmdline)
+        virtual_nics.check(machine.dom0, nics, kind)
+        config = _config(name, kind, vcpus, memory, disks, nics, cmdline)
         (machine.share / "guest" / f"{name}.cfg").write_text(config)
         mark = machine.watch.mark()
         try:
@@ -51,7 +53,7 @@ class Guest(Domain):
         except BedError:
             if not machine.watch.emulator_fault(mark):
                 raise
-            say(f"guest {name} was killed by a fault of the emulator (Xen's own registers in it): once more")
+            say(f"guest {name} was lost by the emulator: once more")
             return cls._start(machine, name, kind)
 
     @classmethod
@@ -78,11 +80,16 @@ class Guest(Domain):
     def _await_boot(self, before):
         limit = 60 * self.dom0.factor
         deadline = time.monotonic() + limit
+        next_look = time.monotonic() + LOOK_SECONDS
         while True:
             text = self.console_text(before)
             if "bed: guest: agent on" in text:
                 break
-            if any(word in text for word in PANIC):
+            died = any(word in text for word in PANIC)
+            if time.monotonic() > next_look:
+                next_look += LOOK_SECONDS
+                died = died or self.dom0.run(f"xl domid {self.name}", check=False).rc != 0
+            if died:
                 raise BedError(f"guest {self.name} died at boot, its console ends:\n{_last_lines(text)}")
             if time.monotonic() > deadline:
                 raise BedError(f"guest {self.name} did not come up in {limit} s, its console ends:\n"
@@ -178,7 +185,7 @@ def _domid(dom0, name):
     return int(dom0.run(f"xl domid {name}").out)
 
 
-def _config(name, kind, vcpus, memory, disks, cmdline):
+def _config(name, kind, vcpus, memory, disks, nics, cmdline):
     if kind not in ("pvh", "hvm"):
         raise BedError(f"guest kind {kind!r}: known are pvh and hvm")
     # The tools come from dom0's second disk through QEMU's own backend: no driver under test has a part in
@@ -192,7 +199,7 @@ def _config(name, kind, vcpus, memory, disks, cmdline):
         f"name={name!r}", f"type={kind!r}", f"vcpus={vcpus}", f"memory={memory}",
         "kernel='/host/guest/vmlinuz'", "ramdisk='/host/guest/initramfs'",
         f"cmdline='console=hvc0 panic=5 loglevel=7{unplug} {cmdline}'",
-        f"disk={specs!r}", channels,
+        f"disk={specs!r}", f"vif={[one.spec(name) for one in nics]!r}", channels,
         "on_poweroff='destroy'", "on_reboot='destroy'", "on_crash='destroy'",
         # TCG's TSC does not look stable to Xen, which then makes every reading of it an exit: half of a guest's
         # time. With hardware under it no guest runs like that.

@@ -15,8 +15,8 @@ from . import kmods, layout, tools
 from .layout import FILES, BedError, cached, cpio, key_of, run
 
 DOM0_PACKAGES = """
-    bash bridge-utils e2fsprogs fio iproute2 kmod procps psmisc udev util-linux xen-hypervisor-4.17-amd64
-    xen-utils-4.17 xenstore-utils qemu-system-xen
+    bash bridge-utils e2fsprogs ethtool fio iperf3 iproute2 iputils-ping kmod procps psmisc tcpdump udev util-linux
+    xen-hypervisor-4.17-amd64 xen-utils-4.17 xenstore-utils qemu-system-xen
 """.split()
 
 # Dom0 chooses among these at run time; its whole module tree would be 400 MB.
@@ -28,8 +28,10 @@ DOM0_MODULES = """
 
 GUEST_MODULES = """
     xen-blkfront xen-netfront ata_piix ata_generic sd_mod ext4 crc32c_generic loop brd dm-mod dm-flakey xfs
-    e1000 8139cp
+    e1000 8139cp xen-evtchn xen-gntalloc
 """.split()
+
+PROBE = FILES / "netprobe"
 
 EARLY_DOM0 = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic"]
 
@@ -115,6 +117,11 @@ def _early_modules(base, kver, tree, names):
         shutil.copy(source / path, tree / "bed" / f"{number:02}-{Path(path).name}")
 
 
+def compile_probe(folder):
+    """Against the C library of this machine, which is that of dom0 and, once it has its tools, of a guest."""
+    run(["gcc-12", "-O2", "-Wall", "-Werror", "-s", "-o", folder / "netprobe", *sorted(PROBE.glob("*.c"))], timeout=60)
+
+
 def _make_dom0_initramfs(base, kver, out):
     tree = out / "tree"
     _busybox(tree)
@@ -124,6 +131,7 @@ def _make_dom0_initramfs(base, kver, out):
     payload.mkdir()
     _script("dom0-init", payload / "init")
     _script("dom0-agent", payload / "agent")
+    compile_probe(payload)
     run(["gcc-12", "-O1", "-Wall", "-Werror", "-o", payload / "xencount", FILES / "xencount.c",
          "-lxenctrl", "-lxenforeignmemory"], timeout=60)
     cpio(tree, out / "dom0.cpio.xz")
@@ -136,6 +144,7 @@ def _make_guest_initramfs(base, kver, out):
     _early_modules(base, kver, tree, ["xen-blkfront"])
     _script("guest-init", tree / "init")
     _script("guest-agent", tree / "bed/agent")
+    compile_probe(tree / "bin")
     cpio(tree, out / "guest.cpio.xz")
     shutil.rmtree(tree)
 
@@ -147,9 +156,9 @@ def build():
     here = Path(__file__)
     kver = kernel_version()
     base_key = key_of(kver, *DOM0_PACKAGES, *DOM0_MODULES)
-    base = cached("base", base_key, lambda out: _make_base(kver, out))
-    root = cached("root", base_key, lambda out: _make_root_image(base, out))
-    scripts = sorted(p for p in FILES.iterdir() if p.is_file())
+    base = cached("base", base_key, lambda out: _make_base(kver, out), need_mib=2048)
+    root = cached("root", base_key, lambda out: _make_root_image(base, out), need_mib=1024)
+    scripts = sorted(p for p in FILES.rglob("*") if p.is_file())
     small = key_of(base_key, here, Path(layout.__file__), *scripts)
     dom0 = cached("dom0-initramfs", small, lambda out: _make_dom0_initramfs(base, kver, out))
     guest = cached("guest-initramfs", small, lambda out: _make_guest_initramfs(base, kver, out))

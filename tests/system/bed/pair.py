@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A disk of a guest, served by a chosen backend and driven by a chosen frontend, for a while."""
+"""A disk or a NIC of a guest, served by a chosen backend and driven by a chosen frontend, for a while."""
 
 import contextlib
+from dataclasses import dataclass
 
-from . import devices
+from . import devices, nics
+from .guest import Guest
 
 
 @contextlib.contextmanager
@@ -20,3 +22,48 @@ def served(guest, front="xen-blkfront", back="xen-blkback", target="/dev/ram0", 
         guest.attach(devices.disk(target, vdev, "qdisk" if back == "qdisk" else "phy"))
         undo.callback(guest.detach, vdev)
         yield devices.await_connected(guest, vdev)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A NIC that is up: interface names at both ends, and the addresses of the guest and of dom0's bridge."""
+
+    guest: Guest
+    devid: int
+    front: str
+    back: str
+    ip4: str
+    ip6: str
+    dom0_ip4: str = nics.DOM0_IP4
+    dom0_ip6: str = nics.DOM0_IP6
+
+
+def _link(guest, devid, front, emulated=False):
+    return Link(guest, devid, front, nics.back_netdev(guest, devid, emulated), *nics.configure(guest, front, devid))
+
+
+@contextlib.contextmanager
+def networked(guest, front="xen-netfront", back="xen-netback", devid=0):
+    """Yields the Link over a NIC that it attaches; leaves modules and devices as they were."""
+    nics.check_alone(guest.dom0, back, nics.BACKENDS)
+    nics.check_alone(guest, front, nics.FRONTENDS)
+    with contextlib.ExitStack() as undo:
+        if not guest.dom0.loaded(back):
+            undo.callback(guest.dom0.unload, *guest.dom0.load(back))
+        if not guest.loaded(front):
+            undo.callback(guest.unload, *guest.load(front))
+        nics.attach(guest, devid)
+        undo.callback(nics.detach, guest, devid)
+        yield _link(guest, devid, nics.await_connected(guest, devid))
+
+
+@contextlib.contextmanager
+def emulated(guest, model="e1000", devid=0):
+    """The same over the NIC that QEMU emulates for an HVM guest, which was created with it."""
+    with contextlib.ExitStack() as undo:
+        if nics.load_emulated(guest, model):
+            undo.callback(guest.unload, nics.EMULATED[model])
+        netdev = nics.await_emulated(guest, model)
+        # One whose driver stays is to leave the CPU and the other NICs' addresses alone.
+        undo.callback(guest.run, f"ip link set {netdev} down")
+        yield _link(guest, devid, netdev, emulated=True)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Makes the guests' tools: one tar with fio, e2fsprogs, kmod, coreutils and kernel modules.
+"""Makes the guests' tools: one tar with fio, e2fsprogs, network tools, kmod, coreutils and kernel modules.
 
 A guest reads it from a disk into its root file system at start, at some MB/s, so size is time. Debian's fio
-links the clients of half a dozen storage systems, 90 MB with what those need; the guest gets stubs in their
-place, which abort if one of those I/O engines is ever asked for.
+links the clients of half a dozen storage systems, 90 MB with what those need, and tcpdump's library the desktop's
+message bus; the guest gets stubs in their place, which abort if one of those is ever asked for.
 """
 
 import re
@@ -17,10 +17,10 @@ from .layout import BedError, run
 PROGRAMS = """
     bash fio sha256sum cmp dd stat sync timeout truncate head tail sleep
     modprobe insmod rmmod lsmod modinfo depmod mkfs.ext4 e2fsck fsck.ext4 blkid blockdev blkdiscard lsblk
-    flock taskset dmsetup ip ss setsid
+    flock taskset dmsetup ip ss setsid ethtool iperf3 tcpdump
 """.split()
 
-STUBBED = re.compile(r"lib(gfapi|nbd|ibverbs|rdmacm|rados|rbd|pmemblk|pmem)\.so")
+STUBBED = re.compile(r"lib(gfapi|nbd|ibverbs|rdmacm|rados|rbd|pmemblk|pmem|dbus-1)\.so")
 
 
 def _find(tree, program):
