@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass
 
+from bed.layout import BedError
+
 
 @dataclass(frozen=True)
 class Job:
@@ -16,6 +18,10 @@ class Job:
     def unit(self):
         return {"bandwidth": "MB/s", "iops": "IOPS"}[self.metric]
 
+    @property
+    def short(self):
+        return f"{self.rw} {self.block_kib}K {self.depth}".replace("rand", "r")
+
     def command(self, device, seconds):
         """Direct and asynchronous, each request submitted as soon as there is room: nothing helps batching along."""
         return (f"fio --name={self.rw} --filename={device} --rw={self.rw} --bs={self.block_kib}k "
@@ -26,7 +32,7 @@ class Job:
         """(value in self.unit, completed requests) of fio's JSON."""
         job = result["jobs"][0]
         if job["error"]:
-            raise RuntimeError(f"fio reports error {job['error']} in {self.workload}")
+            raise BedError(f"fio reports error {job['error']} in {self.workload}")
         side = job["write" if "write" in self.rw else "read"]
         value = side["bw_bytes"] / 1e6 if self.metric == "bandwidth" else side["iops"]
         return value, side["total_ios"]
