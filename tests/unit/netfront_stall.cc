@@ -41,8 +41,11 @@ struct waiting : interface {
 	void push_and_pump(xenpv::sim::hand_ring &ring)
 	{
 		const uint64_t before = front->stats(0).events_received;
-		if (ring.push_if_asked())
+		if (ring.push_if_asked()) {
 			BOOST_TEST_REQUIRE(eventually([&] { return front->stats(0).events_received > before; }));
+			// The handler counts it before it asks for the poll.
+			BOOST_TEST_REQUIRE(eventually([&] { return front->pump(0); }));
+		}
 		pump();
 	}
 	void expect_all_sent()
