@@ -181,6 +181,7 @@ BOOST_AUTO_TEST_CASE(starting_over_before_a_takeover)
 // administrators look.
 BOOST_AUTO_TEST_CASE(a_guest_that_comes_again_and_again)
 {
+	world.clock().stop();
 	start();
 	for (int round = 0; round < 200; ++round) {
 		front = std::make_unique<hand_netfront>(*tools);

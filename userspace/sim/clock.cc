@@ -6,14 +6,13 @@
 #include <kapi/time.h>
 
 #include <algorithm>
-#include <optional>
 #include <thread>
 
 namespace xenpv::sim {
 
 std::chrono::nanoseconds clock::now_locked() const
 {
-	return std::chrono::steady_clock::now().time_since_epoch() + pushed_;
+	return stopped_.value_or(std::chrono::steady_clock::now().time_since_epoch()) + pushed_;
 }
 
 uint64_t clock::now_ns()
@@ -27,6 +26,12 @@ void clock::advance(std::chrono::nanoseconds by)
 	const std::lock_guard held(mutex_);
 	pushed_ += by;
 	moved_.notify_all();
+}
+
+void clock::stop()
+{
+	const std::lock_guard held(mutex_);
+	stopped_ = std::chrono::steady_clock::now().time_since_epoch();
 }
 
 void clock::skip_sleeps()

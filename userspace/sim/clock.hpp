@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <set>
 
 struct kapi_delayed;
@@ -16,6 +17,8 @@ public:
 	[[nodiscard]] uint64_t now_ns();
 	// What is due by then becomes due now.
 	void advance(std::chrono::nanoseconds by);
+	// From now on time stands still but for pushes, however slow the machine is.
+	void stop();
 	// From now on a sleep pushes time forward instead of waiting for it.
 	void skip_sleeps();
 	void sleep(std::chrono::nanoseconds time);
@@ -29,6 +32,7 @@ private:
 	std::mutex mutex_;
 	std::condition_variable moved_;
 	std::chrono::nanoseconds pushed_{0};
+	std::optional<std::chrono::nanoseconds> stopped_;
 	bool skip_ = false;
 	std::set<kapi_delayed *> works_;
 };
