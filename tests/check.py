@@ -22,7 +22,8 @@ STAGES = [
     ("build gate", ["tests/gate/run.sh"]),
     ("unit tests", ["tests/unit/run.sh", "plain", "asan", "tsan"]),
     ("kernel modules", ["tests/build.sh"]),
-    ("real Xen", [PYTHON, "-m", "pytest", "-q", "-rfEs", "--maxfail=10", "tests/system"]),
+    ("real Xen", [PYTHON, "-m", "pytest", "-q", "-rfEs", "--maxfail=10", "--durations=60", "--durations-min=5",
+                  "tests/system"]),
 ]
 
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
