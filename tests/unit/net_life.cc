@@ -2,8 +2,6 @@
 // Our frontend against our backend: ends, returns, exhaustion.
 #include "net_pair_fixture.hpp"
 
-#include <thread>
-
 using namespace xenpv::test;
 
 BOOST_FIXTURE_TEST_SUITE(net_life, wire)
@@ -39,11 +37,9 @@ BOOST_AUTO_TEST_CASE(the_frontend_leaves_under_load_and_comes_back)
 		BOOST_TEST(back->seen().owed == 0u);
 		up.clear();
 		down.clear();
-		back->take_arrived();
-		front->take_arrived();
 		BOOST_TEST_REQUIRE(front->probe() == 0);
 		wait_until_connected();
-		still_works(2);
+		works_again(2);
 	}
 }
 
@@ -66,10 +62,7 @@ BOOST_AUTO_TEST_CASE(the_backend_leaves_under_load_and_comes_back)
 		// Twice at most: copied before, answered after.
 		up.clear();
 		down.clear();
-		std::this_thread::sleep_for(std::chrono::milliseconds(5));
-		back->take_arrived();
-		front->take_arrived();
-		still_works(2);
+		works_again(2);
 	}
 	BOOST_TEST(front->seen().ready.size() == 1u);
 }
@@ -84,8 +77,7 @@ BOOST_AUTO_TEST_CASE(resuming_reconnects)
 		for (auto &p : up)
 			BOOST_TEST(p->completions == 1);
 		up.clear();
-		back->take_arrived();
-		still_works(2);
+		works_again(2);
 	}
 	BOOST_TEST(front->seen().ready.size() == 6u);
 }
@@ -280,11 +272,9 @@ BOOST_AUTO_TEST_CASE(scarcity_passes)
 	for (auto &p : down)
 		given += back->wait(*p) == 1;
 	BOOST_TEST(eventually([&] { return front->arrived() == given; }));
-	back->take_arrived();
-	front->take_arrived();
 	up.clear();
 	down.clear();
-	still_works();
+	works_again();
 }
 
 BOOST_AUTO_TEST_SUITE_END()
