@@ -32,14 +32,15 @@ def clean_fio(result):
 
 
 def await_true(domain, condition, timeout=10):
-    domain.run(f"for n in $(seq {timeout * 10}); do {condition} && exit 0; sleep 0.1; done; exit 1",
-               timeout=timeout + 5)
+    tries = timeout * 10 * getattr(domain, "dom0", domain).factor
+    domain.run(f"for n in $(seq {tries}); do {condition} && exit 0; sleep 0.1; done; exit 1", timeout=timeout + 5)
 
 
 def start_load(guest, dev):
     done = f"awk '{{ print $1 + $5 }}' /sys/block/{dev.removeprefix('/dev/')}/stat"
     guest.run(f"rm -f /tmp/load.*; was=$({done}); ({BACKGROUND.format(dev=dev)}) >/dev/null 2>&1 &\n"
-              f"for n in $(seq 150); do [ $(($({done}) - was)) -gt 500 ] && break; sleep 0.1; done\n"
+              f"for n in $(seq {100 * guest.dom0.factor}); do "
+              f"[ $(($({done}) - was)) -gt 500 ] && break; sleep 0.1; done\n"
               f"[ $(($({done}) - was)) -gt 500 ] && test ! -e /tmp/load.rc && pidof fio")
 
 
@@ -64,10 +65,6 @@ def back_node(guest):
 
 def sysfs_stat(guest, name):
     return int(guest.dom0.run(f"cat /sys/bus/xen-backend/devices/{back_node(guest)}/statistics/{name}").out)
-
-
-def state_line(domain, node, end):
-    return domain.run(f"head -n 1 /sys/kernel/debug/xenpv/{node}/{end}").out.strip()
 
 
 def load_backend(dom0, back):
@@ -212,8 +209,9 @@ def test_backend_reload_under_load_goes_unnoticed(leakless, ramdisks, front):
     dev = devices.await_connected(guest, VDEV)
     start_load(guest, dev)
     undo = rebind(guest.dom0, "xen-backend", OUR_BACK, back_node(guest), undo)
-    time.sleep(2)
-    assert state_line(guest.dom0, back_node(guest), "blkback") == "state connected"
+    shown = f"/sys/kernel/debug/xenpv/{back_node(guest)}/blkback"
+    await_true(guest.dom0, f'[ "$(head -n 1 {shown})" = "state connected" ]')
+    time.sleep(2)  # of load on it
     assert stop_load(guest) in (0, 128), "the guest saw its backend's reload"
     clean_fio(guest.run(VERIFY.format(dev=dev), timeout=60))
     guest.detach(VDEV)

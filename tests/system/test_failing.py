@@ -97,3 +97,10 @@ def run(folder, **words):
 def test_the_next_test_has_a_machine_of_its_own(tmp_path, words, ends):
     output, last = run(tmp_path, **words)
     assert last == ends, output
+
+
+@pytest.mark.parametrize("until,ends", [("0", "4 skipped"), (str(1 << 40), "4 passed")])
+def test_a_run_whose_time_is_over_skips_the_rest(tmp_path, monkeypatch, until, ends):
+    monkeypatch.setenv("XENPV_UNTIL", until)
+    output, last = run(tmp_path, four=1)
+    assert last == ends, output
