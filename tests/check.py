@@ -70,8 +70,10 @@ def run(command):
 
 def main():
     began = time.monotonic()
-    if "CHECK_MINUTES" in os.environ:
-        os.environ["XENPV_UNTIL"] = str(time.time() + 60 * float(os.environ["CHECK_MINUTES"]))
+    if minutes := os.environ.get("CHECK_MINUTES"):
+        if not re.fullmatch(r"\d+(\.\d+)?", minutes):
+            sys.exit(f"check: CHECK_MINUTES is {minutes!r}: give a number of minutes, or leave it out for no limit")
+        os.environ["XENPV_UNTIL"] = str(time.time() + 60 * float(minutes))
     total = [0, 0, 0]
     for name, command in STAGES:
         print(f"=== {name} [{time.monotonic() - began:.0f} s]", flush=True)
