@@ -29,10 +29,10 @@ check: setup ## every test: style, set-up, benches, build gate, unit tests, kern
 
 modules: ## build the kernel modules (KVER= or KDIR= chooses the kernel)
 	@test -d "$(KDIR)" || { echo "make: no kernel headers in $(KDIR): run 'make setup', or give KVER= or KDIR=" >&2; exit 1; }
-	@$(KBUILD) modules
+	@+$(KBUILD) modules
 
 modules_install: modules ## install them under /lib/modules, beside the kernel's own
-	@$(KBUILD) INSTALL_MOD_DIR=updates modules_install
+	@+$(KBUILD) INSTALL_MOD_DIR=updates modules_install
 
 compile_commands.json: modules ## for clangd and clang-tidy
 	@$(PYTHON) kernel/compile-commands.py $(KDIR) .

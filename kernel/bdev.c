@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include <kapi/bdev.h>
+#include <probed/kernel.h>
 
 #include "bdev.h"
 
@@ -14,7 +15,11 @@ static_assert(__alignof__(struct blk_plug) <= __alignof__(struct kapi_plug));
 
 struct kapi_bdev {
 	struct block_device *bdev;
+#ifdef XENPV_BDEV_FILE
+	struct file *file;
+#else
 	fmode_t mode;
+#endif
 };
 
 /* What an I/O needs to report back, in front of its bio. */
@@ -38,20 +43,53 @@ void xenpv_bdev_exit(void)
 	bioset_exit(&bios);
 }
 
+#ifdef XENPV_BDEV_FILE
+
+static int open(dev_t number, bool writable, struct kapi_bdev *dev)
+{
+	dev->file = bdev_file_open_by_dev(number, BLK_OPEN_READ | (writable ? BLK_OPEN_WRITE : 0),
+					  dev, NULL);
+	if (IS_ERR(dev->file))
+		return PTR_ERR(dev->file);
+	dev->bdev = file_bdev(dev->file);
+	return 0;
+}
+
+static void close(struct kapi_bdev *dev)
+{
+	/* At once, which fput would not: whoever has the device closed may want it next. */
+	bdev_fput(dev->file);
+}
+
+#else
+
+static int open(dev_t number, bool writable, struct kapi_bdev *dev)
+{
+	dev->mode = FMODE_READ | FMODE_EXCL | (writable ? FMODE_WRITE : 0);
+	dev->bdev = blkdev_get_by_dev(number, dev->mode, dev);
+	return PTR_ERR_OR_ZERO(dev->bdev);
+}
+
+static void close(struct kapi_bdev *dev)
+{
+	blkdev_put(dev->bdev, dev->mode);
+}
+
+#endif
+
 int kapi_bdev_open(uint32_t major, uint32_t minor, bool writable, struct kapi_bdev **out)
 {
 	struct kapi_bdev *dev;
+	int rc;
 
 	if (MAJOR(MKDEV(major, minor)) != major || MINOR(MKDEV(major, minor)) != minor)
 		return -ENODEV;
 	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
 	if (!dev)
 		return -ENOMEM;
-	dev->mode = FMODE_READ | FMODE_EXCL | (writable ? FMODE_WRITE : 0);
-	dev->bdev = blkdev_get_by_dev(MKDEV(major, minor), dev->mode, dev);
-	if (IS_ERR(dev->bdev)) {
-		int rc = PTR_ERR(dev->bdev);
-
+	/* Ours alone: the holder is us. */
+	rc = open(MKDEV(major, minor), writable, dev);
+	if (rc) {
 		kfree(dev);
 		return rc;
 	}
@@ -61,7 +99,7 @@ int kapi_bdev_open(uint32_t major, uint32_t minor, bool writable, struct kapi_bd
 
 void kapi_bdev_close(struct kapi_bdev *dev)
 {
-	blkdev_put(dev->bdev, dev->mode);
+	close(dev);
 	kfree(dev);
 }
 

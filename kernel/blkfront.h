@@ -36,6 +36,11 @@ struct kapi_blkfront {
 	struct work_struct add_work;
 	struct delayed_work retry_work; /* starts queues that found no memory */
 
+	/* XENPV_CACHE..: what there is, and what the block layer knows of it. */
+	uint32_t cache;
+	uint32_t told_cache;
+	struct work_struct cache_work;
+
 	struct blk_mq_tag_set tags;
 	uint32_t nr_queues;
 	struct blk_mq_hw_ctx *hctx[KAPI_BLK_MAX_QUEUES];
@@ -60,6 +65,16 @@ bool xenpv_disk_settled(struct kapi_blkfront *bf);
 void xenpv_disk_remove(struct kapi_blkfront *bf);
 /* Frees bf, at once or when the last holder of the disk leaves. */
 void xenpv_disk_put(struct kapi_blkfront *bf);
+
+/* blkfront_limits.c */
+#define XENPV_CACHE 1u /* that forgets: what must last is flushed */
+#define XENPV_CACHE_FUA 2u /* past which single writes can go */
+/* As blk_mq_alloc_disk; with the cache in bf->cache. */
+struct gendisk *xenpv_disk_alloc(struct kapi_blkfront *bf, const struct kapi_disk_info *info);
+/* bf->cache has changed, of a disk that is there.  Now, or where that may not be waited for
+ * soon: the difference to bf->told_cache says. */
+void xenpv_disk_tell_cache(struct kapi_blkfront *bf, bool may_sleep);
+void xenpv_disk_cache_work(struct work_struct *work);
 
 /* blkfront_queue.c */
 extern const struct blk_mq_ops xenpv_blk_mq_ops;

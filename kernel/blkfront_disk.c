@@ -8,11 +8,19 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include <probed/kernel.h>
+
 #include "blkfront.h"
 
-static int getgeo(struct block_device *bdev, struct hd_geometry *geo)
+#ifdef XENPV_MERGE_FLAG
+#define MERGE BLK_MQ_F_SHOULD_MERGE
+#else
+#define MERGE 0
+#endif
+
+static int geometry(struct gendisk *disk, struct hd_geometry *geo)
 {
-	sector_t cylinders = get_capacity(bdev->bd_disk);
+	sector_t cylinders = get_capacity(disk);
 
 	/* What the PC BIOS would invent; partitioning tools insist on something. */
 	geo->heads = 255;
@@ -21,6 +29,15 @@ static int getgeo(struct block_device *bdev, struct hd_geometry *geo)
 	geo->cylinders = cylinders > USHRT_MAX ? USHRT_MAX : cylinders;
 	return 0;
 }
+
+#ifdef XENPV_DISK_GETGEO
+#define getgeo geometry
+#else
+static int getgeo(struct block_device *bdev, struct hd_geometry *geo)
+{
+	return geometry(bdev->bd_disk, geo);
+}
+#endif
 
 /* The last holder left. */
 static void free_disk(struct gendisk *disk)
@@ -57,19 +74,7 @@ void xenpv_disk_init(struct kapi_blkfront *bf, struct xenbus_device *dev)
 	mutex_init(&bf->pause_lock);
 	INIT_WORK(&bf->add_work, add_disk_work);
 	INIT_DELAYED_WORK(&bf->retry_work, xenpv_queue_retry);
-}
-
-static void set_limits(struct request_queue *q, const struct kapi_disk_info *info)
-{
-	blk_queue_flag_set(QUEUE_FLAG_NONROT, q);
-	/* A segment is sectors of one page of a grant. */
-	blk_queue_max_segments(q, KAPI_BLK_MAX_SEGMENTS);
-	blk_queue_max_segment_size(q, KAPI_PAGE_SIZE);
-	blk_queue_segment_boundary(q, KAPI_PAGE_SIZE - 1);
-	blk_queue_dma_alignment(q, SECTOR_SIZE - 1);
-	blk_queue_max_hw_sectors(q, KAPI_BLK_MAX_SEGMENTS * KAPI_PAGE_SIZE / SECTOR_SIZE);
-	blk_queue_logical_block_size(q, info->sector_size);
-	blk_queue_physical_block_size(q, info->physical_sector_size);
+	INIT_WORK(&bf->cache_work, xenpv_disk_cache_work);
 }
 
 static int make_disk(struct kapi_blkfront *bf, const struct kapi_disk_info *info)
@@ -87,13 +92,13 @@ static int make_disk(struct kapi_blkfront *bf, const struct kapi_disk_info *info
 	bf->tags.queue_depth = KAPI_BLK_QUEUE_DEPTH;
 	bf->tags.numa_node = NUMA_NO_NODE;
 	/* The backend's disk has a scheduler; a second one only costs. */
-	bf->tags.flags = BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT;
+	bf->tags.flags = MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT;
 	bf->tags.cmd_size = xenpv_blk_pdu_size();
 	bf->tags.driver_data = bf;
 	rc = blk_mq_alloc_tag_set(&bf->tags);
 	if (rc)
 		return rc;
-	disk = blk_mq_alloc_disk(&bf->tags, bf);
+	disk = xenpv_disk_alloc(bf, info);
 	if (IS_ERR(disk)) {
 		blk_mq_free_tag_set(&bf->tags);
 		return PTR_ERR(disk);
@@ -108,7 +113,6 @@ static int make_disk(struct kapi_blkfront *bf, const struct kapi_disk_info *info
 	disk->flags |= (info->removable ? GENHD_FL_REMOVABLE : 0) |
 		       (vdev.minors == 1 ? GENHD_FL_NO_PART : 0);
 	strscpy(disk->disk_name, vdev.name, sizeof(disk->disk_name));
-	set_limits(disk->queue, info);
 	set_capacity(disk, info->sectors);
 
 	mutex_lock(&bf->pause_lock);
@@ -126,6 +130,7 @@ int kapi_blkfront_ready(struct kapi_blkfront *bf, const struct kapi_disk_info *i
 	int rc = 0;
 
 	mutex_lock(&bf->make_lock);
+	WRITE_ONCE(bf->cache, (info->flush ? XENPV_CACHE : 0) | (info->fua ? XENPV_CACHE_FUA : 0));
 	/* A disk that is being drained may reconnect, but none is made any more. */
 	if (READ_ONCE(bf->gone) || (bf->removing && !bf->disk)) {
 		rc = -ENODEV;
@@ -135,7 +140,7 @@ int kapi_blkfront_ready(struct kapi_blkfront *bf, const struct kapi_disk_info *i
 	}
 	if (!rc) {
 		/* Block sizes stay as they were: filesystems rely on them. */
-		blk_queue_write_cache(bf->disk->queue, info->flush, info->fua);
+		xenpv_disk_tell_cache(bf, true);
 		/* Of these the system is told, and it has no such disk any more. */
 		if (!bf->removing) {
 			set_disk_ro(bf->disk, info->readonly);
@@ -180,8 +185,9 @@ void kapi_blkfront_no_flush(struct kapi_blkfront *bf)
 {
 	struct gendisk *disk = smp_load_acquire(&bf->disk);
 
+	WRITE_ONCE(bf->cache, 0);
 	if (disk)
-		blk_queue_write_cache(disk->queue, false, false);
+		xenpv_disk_tell_cache(bf, false);
 }
 
 void kapi_blkfront_gone(struct kapi_blkfront *bf)
@@ -221,6 +227,8 @@ void xenpv_disk_put(struct kapi_blkfront *bf)
 	bool added = bf->added;
 	struct gendisk *disk = bf->disk;
 
+	/* The engine, which alone had it queued, is gone. */
+	cancel_work_sync(&bf->cache_work);
 	if (!disk) {
 		kfree(bf);
 		return;

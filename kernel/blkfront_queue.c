@@ -20,7 +20,8 @@ size_t xenpv_blk_pdu_size(void)
 }
 
 /* False: not a shape the ring can carry, whatever limits we had set. */
-static bool describe(struct request *rq, struct kapi_blk_request *out)
+static bool describe(const struct kapi_blkfront *bf, struct request *rq,
+		     struct kapi_blk_request *out)
 {
 	struct kapi_blk_segment *last = NULL;
 	struct req_iterator iter;
@@ -28,7 +29,9 @@ static bool describe(struct request *rq, struct kapi_blk_request *out)
 
 	out->cookie = rq;
 	out->sector = blk_rq_pos(rq);
-	out->fua = !!(rq->cmd_flags & REQ_FUA);
+	/* Who does not know yet that there is a cache will not have it flushed. */
+	out->fua = (rq->cmd_flags & REQ_FUA) ||
+		   (READ_ONCE(bf->cache) & ~READ_ONCE(bf->told_cache) & XENPV_CACHE);
 	out->pad = 0;
 	out->nr_segments = 0;
 	switch (req_op(rq)) {
@@ -91,7 +94,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	/* Pausing waits for us, so a change of this is seen before the engine goes. */
 	if (READ_ONCE(bf->gone))
 		return BLK_STS_IOERR;
-	if (WARN_ON_ONCE(!describe(bd->rq, &request)))
+	if (WARN_ON_ONCE(!describe(bf, bd->rq, &request)))
 		return BLK_STS_IOERR;
 	/* Before the engine has it: the answer may overtake our return. */
 	blk_mq_start_request(bd->rq);

@@ -8,6 +8,7 @@
 #include <linux/workqueue.h>
 
 #include <kapi/grant.h>
+#include <probed/kernel.h>
 
 #include "held.h"
 #include "kapi_module.h"

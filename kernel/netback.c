@@ -7,6 +7,7 @@
 #include <xen/xen.h>
 
 #include <kapi/evtchn.h>
+#include <probed/kernel.h>
 
 #include "netback.h"
 
