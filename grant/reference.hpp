@@ -59,13 +59,13 @@ private:
 class access {
 public:
 	access() = default;
-	// Takes one reference on `page` for as long as the peer may reach it.
+	// Takes one reference on `page`, where it has them, for as long as the peer may reach it.
 	[[nodiscard]] static result<access> give(cache &refs, uint32_t domid, void *page, uint64_t frame, rights r)
 	{
 		const uint32_t ref = XENPV_TRY(refs.take());
-		kapi_page_hold(page);
+		void *held = kapi_page_hold(page);
 		kapi_grant_access(ref, domid, frame, r == rights::read_only);
-		return access(refs, ref, page);
+		return access(refs, ref, held);
 	}
 	access(access &&o) noexcept : refs_(std::exchange(o.refs_, nullptr)), page_(o.page_), ref_(o.ref_) {}
 	access &operator=(access &&o) noexcept
@@ -109,7 +109,7 @@ private:
 	}
 
 	cache *refs_ = nullptr;
-	void *page_ = nullptr;
+	void *page_ = nullptr; // nullptr: one whose references are not counted
 	uint32_t ref_ = 0;
 };
 

@@ -18,9 +18,17 @@
 #define MERGE 0
 #endif
 
-static int geometry(struct gendisk *disk, struct hd_geometry *geo)
+#ifdef XENPV_DISK_GETGEO
+typedef struct gendisk geo_device;
+#define disk_of(device) (device)
+#else
+typedef struct block_device geo_device;
+#define disk_of(device) ((device)->bd_disk)
+#endif
+
+static int getgeo(geo_device *device, struct hd_geometry *geo)
 {
-	sector_t cylinders = get_capacity(disk);
+	sector_t cylinders = get_capacity(disk_of(device));
 
 	/* What the PC BIOS would invent; partitioning tools insist on something. */
 	geo->heads = 255;
@@ -29,15 +37,6 @@ static int geometry(struct gendisk *disk, struct hd_geometry *geo)
 	geo->cylinders = cylinders > USHRT_MAX ? USHRT_MAX : cylinders;
 	return 0;
 }
-
-#ifdef XENPV_DISK_GETGEO
-#define getgeo geometry
-#else
-static int getgeo(struct block_device *bdev, struct hd_geometry *geo)
-{
-	return geometry(bdev->bd_disk, geo);
-}
-#endif
 
 /* The last holder left. */
 static void free_disk(struct gendisk *disk)

@@ -162,7 +162,11 @@ bool xenpv_held_has(struct sk_buff *skb)
 {
 	struct ubuf_info *ubuf = skb_zcopy(skb);
 
-	return ubuf && !skb_zcopy_is_nouarg(skb) && OUR_MARK(ubuf);
+#ifdef XENPV_UBUF_NONE
+	if (skb_zcopy_is_nouarg(skb))
+		return false;
+#endif
+	return ubuf && OUR_MARK(ubuf);
 }
 EXPORT_SYMBOL_GPL(xenpv_held_has);
 

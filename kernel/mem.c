@@ -9,6 +9,7 @@
 #include <xen/page.h>
 
 #include <kapi/mem.h>
+#include <probed/kernel.h>
 
 #include "kapi_module.h"
 
@@ -72,14 +73,30 @@ int kapi_page_alloc(struct kapi_page *out, enum kapi_context ctx)
 }
 EXPORT_SYMBOL_GPL(kapi_page_alloc);
 
-void kapi_page_hold(void *page)
+/* Whether the page's memory stays what it is while we have a reference. */
+static bool counted(struct page *page)
 {
+#ifdef XENPV_FROZEN_SLABS
+	struct folio *folio = page_folio(page);
+
+	return !folio_test_slab(folio) && !folio_test_large_kmalloc(folio);
+#else
+	return true;
+#endif
+}
+
+void *kapi_page_hold(void *page)
+{
+	if (!counted(page))
+		return NULL;
 	get_page(page);
+	return page;
 }
 EXPORT_SYMBOL_GPL(kapi_page_hold);
 
 void kapi_page_release(void *page)
 {
-	put_page(page);
+	if (page)
+		put_page(page);
 }
 EXPORT_SYMBOL_GPL(kapi_page_release);

@@ -5,6 +5,8 @@
  */
 #include <linux/netdevice.h>
 
+#include <probed/kernel.h>
+
 #include "netfront.h"
 
 /* When there was no memory or no grant, and nobody will say when there is. */
@@ -264,6 +266,16 @@ static enum hrtimer_restart on_rx_timer(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
+static void init_rx_timer(struct hrtimer *timer)
+{
+#ifdef XENPV_HRTIMER_SETUP
+	hrtimer_setup(timer, on_rx_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+#else
+	hrtimer_init(timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
+	timer->function = on_rx_timer;
+#endif
+}
+
 void xenpv_net_queues_init(struct kapi_netfront *nf)
 {
 	unsigned int i;
@@ -274,7 +286,6 @@ void xenpv_net_queues_init(struct kapi_netfront *nf)
 		nf->queues[i].nf = nf;
 		nf->queues[i].index = i;
 		timer_setup(&nf->queues[i].timer, on_timer, 0);
-		hrtimer_init(&nf->queues[i].rx_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
-		nf->queues[i].rx_timer.function = on_rx_timer;
+		init_rx_timer(&nf->queues[i].rx_timer);
 	}
 }

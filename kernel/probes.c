@@ -8,6 +8,7 @@
 #include <linux/blkdev.h>
 #include <linux/hdreg.h>
 #include <linux/hrtimer.h>
+#include <linux/mm.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 #include <xen/xenbus.h>
@@ -66,6 +67,21 @@ static struct ubuf_info_ops ubuf_ops;
 static void ubuf(struct ubuf_info *info)
 {
 	info->ops = &ubuf_ops;
+}
+
+#line 1 "XENPV_UBUF_NONE"
+/* An skb can be marked as one for which nothing is called. */
+static bool ubuf_none(struct sk_buff *skb)
+{
+	return skb_zcopy_is_nouarg(skb);
+}
+
+#line 1 "XENPV_FROZEN_SLABS"
+/* References are not counted of a page that is part of a slab, nor of a large kmalloc's; taking
+ * one of them is an error. */
+static bool frozen_slabs(struct folio *folio)
+{
+	return folio_test_large_kmalloc(folio);
 }
 
 #line 1 "XENPV_CONST_UEVENT"

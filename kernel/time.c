@@ -6,8 +6,13 @@
 #include <linux/workqueue.h>
 
 #include <kapi/time.h>
+#include <probed/kernel.h>
 
 #include "kapi_module.h"
+
+#ifndef XENPV_WQ_PERCPU
+#define WQ_PERCPU 0 /* a matter of course */
+#endif
 
 struct kapi_delayed {
 	struct delayed_work work;
@@ -26,7 +31,7 @@ static struct workqueue_struct *slow;
 
 int xenpv_time_init(void)
 {
-	later = alloc_workqueue("xenpv", WQ_MEM_RECLAIM, 0);
+	later = alloc_workqueue("xenpv", WQ_MEM_RECLAIM | WQ_PERCPU, 0);
 	slow = alloc_workqueue("xenpv_slow", WQ_UNBOUND, WQ_MAX_ACTIVE);
 	if (later && slow)
 		return 0;

@@ -5,6 +5,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include <probed/kernel.h>
+
 #include "xenbus.h"
 
 static_assert(XenbusStateUnknown == 0);
@@ -91,10 +93,19 @@ int kapi_xenbus_write(struct kapi_xenbus *bus, const struct kapi_xenbus_key *key
 }
 EXPORT_SYMBOL_GPL(kapi_xenbus_write);
 
+static int read_state(struct xenbus_device *dev)
+{
+#ifdef XENPV_STATE_OF_DEVICE
+	return xenbus_read_driver_state(dev, dev->otherend);
+#else
+	return xenbus_read_driver_state(dev->otherend);
+#endif
+}
+
 int kapi_xenbus_peer_state(struct kapi_xenbus *bus)
 {
-	const char *otherend = xenbus_of(bus)->otherend;
-	int state = otherend ? (int)xenbus_read_driver_state(otherend) : XenbusStateUnknown;
+	struct xenbus_device *dev = xenbus_of(bus);
+	int state = dev->otherend ? read_state(dev) : XenbusStateUnknown;
 
 	/* The peer wrote it: any number. */
 	if (state < XenbusStateUnknown || state > XenbusStateReconfigured)

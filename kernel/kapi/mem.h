@@ -27,9 +27,12 @@ KAPI_STATIC_ASSERT(sizeof(struct kapi_page) == 24);
 
 /* 0 or -ENOMEM. */
 int kapi_page_alloc(struct kapi_page *out, enum kapi_context ctx);
-/* Takes and drops a reference on a page, ours or lent to us with a request; the
- * page's memory is reused when the last one is dropped.  Any context. */
-void kapi_page_hold(void *page);
+/* Takes a reference on a page, ours or lent to us with a request; the page's memory is
+ * reused when the last one is dropped.  Returns what to release.  NULL: the kernel does not
+ * count references of such a page (where it allocates small objects), and its memory is
+ * reused when its user frees it.  Any context. */
+void *kapi_page_hold(void *page);
+/* NULL is allowed.  Any context. */
 void kapi_page_release(void *page);
 
 KAPI_END

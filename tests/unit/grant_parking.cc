@@ -75,6 +75,32 @@ struct device : xenpv::test::machine {
 
 BOOST_FIXTURE_TEST_SUITE(grant_parking, device)
 
+// As where the kernel allocates small objects: only their user keeps them.
+BOOST_AUTO_TEST_CASE(a_page_without_references_is_granted_and_left_to_its_user)
+{
+	kapi_page page{};
+	BOOST_TEST_REQUIRE(kapi_page_alloc(&page, KAPI_MAY_SLEEP) == 0);
+	auto *own = static_cast<xenpv::sim::page *>(page.page);
+	own->uncounted = true;
+	{
+		auto given = access::give(*refs, 0, page.page, page.frame, xenpv::grant::rights::read_write);
+		BOOST_TEST(own->holders == 1u);
+		BOOST_TEST((given.value().end() == ended::returned));
+	}
+	BOOST_TEST(own->holders == 1u);
+
+	// Parked, the reference comes back, and nothing is released that was not taken.
+	auto given = access::give(*refs, 0, page.page, page.frame, xenpv::grant::rights::read_write);
+	hostage held(dom0, 1, given.value().ref());
+	BOOST_TEST((given.value().end() == ended::still_held));
+	BOOST_TEST(usage().parked == 1u);
+	held.let_go();
+	BOOST_TEST(look_until([&] { return usage().parked == 0; }));
+	BOOST_TEST(own->holders == 1u);
+	kapi_page_release(page.page);
+	BOOST_TEST(world.live().pages == 0);
+}
+
 BOOST_AUTO_TEST_CASE(still_mapped_is_parked_and_comes_back)
 {
 	kapi_page page{};

@@ -75,10 +75,13 @@ page *memory::allocate(domain &owner)
 	return pages_[i];
 }
 
-void memory::hold(page *p)
+page *memory::hold(page *p)
 {
 	const std::lock_guard held(mutex_);
+	if (p->uncounted)
+		return nullptr;
 	++p->holders;
+	return p;
 }
 
 void memory::release(page *p)
@@ -205,12 +208,13 @@ int kapi_page_alloc(kapi_page *out, kapi_context ctx)
 	return 0;
 }
 
-void kapi_page_hold(void *handle)
+void *kapi_page_hold(void *handle)
 {
-	world::get().memory().hold(static_cast<page *>(handle));
+	return world::get().memory().hold(static_cast<page *>(handle));
 }
 
 void kapi_page_release(void *handle)
 {
-	world::get().memory().release(static_cast<page *>(handle));
+	if (handle != nullptr)
+		world::get().memory().release(static_cast<page *>(handle));
 }

@@ -24,6 +24,7 @@ struct page {
 	void *addr = nullptr;
 	uint32_t holders = 0;
 	uint32_t accesses = 0; // grants that let a peer reach it
+	bool uncounted = false; // nobody can hold it but its owner
 	bool foreign = false;
 	bool mapped = false; // foreign pages
 	bool replaced = false; // foreign pages: it has memory of its own
@@ -38,7 +39,8 @@ public:
 
 	// A zeroed frame, nullptr when there are no more.
 	[[nodiscard]] page *allocate(domain &owner);
-	void hold(page *p);
+	// What to release.
+	[[nodiscard]] page *hold(page *p);
 	void release(page *p);
 	// Held by somebody else than its owner: network storage does that.
 	[[nodiscard]] bool busy(const page *p);
