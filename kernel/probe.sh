@@ -12,8 +12,8 @@ rm -f "$header"
 mkdir -p "$(dirname "$header")"
 
 # One call for all: gcc is to go on after errors, and to say where a macro is used, not where it is from.
-gcc=$("$@" -dM -E -x c /dev/null 2>/dev/null | grep -c '__clang__' || true)
-if [ "$gcc" = 0 ]; then
+clang=$("$@" -dM -E -x c /dev/null 2>/dev/null | grep -c '__clang__' || true)
+if [ "$clang" = 0 ]; then
 	set -- "$@" -fmax-errors=0 -ftrack-macro-expansion=0
 else
 	set -- "$@" -ferror-limit=0

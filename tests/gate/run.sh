@@ -321,5 +321,39 @@ echo 'CXXFLAGS_two.o := -DNEW' >>"$right/Kbuild"
 [ "$(made)" = 'gate.ko gate.o two.o ' ]
 check 'rebuilt: what has new flags' $?
 
+# --- questions to the compiler -----------------------------------------------
+
+asked=$scratch/asked
+rm -rf "$asked"
+mkdir -p "$asked"
+# What every kernel has, what none has, and questions to this one, which is a header of three lines.
+cat >"$asked/kernel.h" <<'END'
+struct one;
+int named(struct one *of);
+#define macro(x) named(x)
+END
+ask() # FIRST-LINES: the header made, or what was said
+{
+	cat - "$here/questions.c" >"$asked/questions.c"
+	"$root/kernel/probe.sh" "$asked/questions.c" "$asked/out/kernel.h" "${@:-gcc-12}" -I"$asked" -c 2>&1 &&
+		cat "$asked/out/kernel.h"
+}
+out=$(ask <<<'#include "kernel.h"')
+for name in NAMED_RIGHT MACRO_RIGHT; do
+	grep -q "^#define XENPV_$name 1$" <<<"$out"
+	check "probed: there is $name" $?
+done
+for name in NAMED_NO NAMED_MORE NAMED_OF_TYPE MACRO_OF_TYPE FIELD_NO; do
+	grep -q "^/\* no XENPV_$name:" <<<"$out"
+	check "probed: there is no $name" $?
+done
+! out=$(ask <<<'#include "no_such.h"') && grep -q 'no_such.h: No such file' <<<"$out" &&
+	grep -q 'the compiler cannot say what this kernel has' <<<"$out" && [ ! -e "$asked/out/kernel.h" ]
+check 'probed: nothing when a header is missing' $?
+! out=$(ask no-such-compiler <<<'#include "kernel.h"') && grep -q 'no-such-compiler' <<<"$out"
+check 'probed: nothing without a compiler' $?
+! out=$(ask true <<<'#include "kernel.h"') && grep -q 'cannot say' <<<"$out"
+check 'probed: nothing when all is said to be there' $?
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
