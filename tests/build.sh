@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Builds the modules and reads what the build said: a warning of any tool is a failure. Then clang-tidy, which
-# needs the build's own command lines.
+# Builds the modules for each series of kernels and reads what the build said: a warning of any tool is a failure.
+# Then clang-tidy, which needs the build's own command lines.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -18,16 +18,29 @@ result() {
     fi
 }
 
-make modules >"$log" 2>&1
+# no_warnings LOG NAME: BTF is skipped for want of the kernel's own: Debian's 6.1 headers have none.
+no_warnings() {
+    local found
+    found=$(grep -iE 'warning|objtool:|modpost:' "$1" | grep -v 'Skipping BTF')
+    [ -z "$found" ]
+    result $? "$2"
+    [ -z "$found" ] || echo "$found"
+}
+
+make -j"$(nproc)" modules >"$log" 2>&1
 built=$?
 result "$built" "modules build"
 [ "$built" = 0 ] || tail -n 30 "$log"
+no_warnings "$log" "compiler, objtool and modpost have no warnings"
 
-# BTF is skipped for want of the kernel's own: Debian's 6.1 headers have none.
-warnings=$(grep -iE 'warning|objtool:|modpost:' "$log" | grep -v 'Skipping BTF')
-[ -z "$warnings" ]
-result $? "compiler, objtool and modpost have no warnings"
-[ -z "$warnings" ] || echo "$warnings"
+# The other series of kernels, in copies of the tree; the last has a compiler of its own, in a chroot.
+for series in 6.12 7; do
+    tests/system/xenbed modules "$series" >build/series.log 2>&1
+    built=$?
+    result "$built" "modules build for a kernel $series"
+    [ "$built" = 0 ] || tail -n 30 build/series.log
+    no_warnings "build/kernels/$series.log" "nor have they any for a kernel $series"
+done
 
 make compile_commands.json >>"$log" 2>&1
 result $? "compile_commands.json"

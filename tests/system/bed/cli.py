@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import devices, kmods, nics
+from . import devices, kernels, kmods, nics
 from .layout import BUILD, LOGS, REPO, BedError, say
 from .machine import Machine, running
 from .watch import Watch
@@ -31,9 +31,15 @@ def _disk(text):
 
 def up(args):
     start = time.monotonic()
-    machine = Machine.start(args.vcpus, args.memory, Path(args.modules), detached=True)
+    machine = Machine.start(args.vcpus, args.memory, Path(args.modules), detached=True, kernel=args.kernel)
     machine.channel.close()
     say(f"up after {time.monotonic() - start:.0f} s, logs in {machine.dir}")
+    return 0
+
+
+def modules(args):
+    series = kernels.find(args.series)
+    print(kernels.build(series))
     return 0
 
 
@@ -68,7 +74,7 @@ def guest_create(args):
     if phy and not any(machine.dom0.loaded(m) for m in ("xen-blkback", "xenpv_blkback")):
         raise BedError(f"{phy[0].vdev} needs a backend: load one first, e.g. xenbed load dom0 xen-blkback")
     machine.create_guest(args.name, kind=args.type, vcpus=args.vcpus, memory=args.memory, disks=args.disk,
-                         nics=[nics.nic(number, model) for number, model in enumerate(args.nic)])
+                         kernel=args.kernel, nics=[nics.nic(number, model) for number, model in enumerate(args.nic)])
     return 0
 
 
@@ -176,6 +182,9 @@ def parser():
     sub.add_argument("--vcpus", type=int, default=1, help="of dom0; two halve its I/O rate under emulation")
     sub.add_argument("--memory", type=int, default=3072, help="of dom0, MiB")
     sub.add_argument("--modules", default=str(REPO), metavar="DIR", help="where the .ko files under test are")
+    sub.add_argument("--kernel", choices=[*kernels.SERIES], help="series of dom0's kernel, if not this machine's")
+    sub = verb("modules", modules, help="build the modules for another series of kernels, and print where they are")
+    sub.add_argument("series", choices=[*kernels.SERIES])
     sub = verb("down", down, help="end it")
     sub.add_argument("--own", action="store_true", help="unless another tree booted it")
     verb("status", status, help="what is running")
@@ -190,6 +199,7 @@ def parser():
     sub.add_argument("--type", choices=("pvh", "hvm"), default="pvh")
     sub.add_argument("--vcpus", type=int, default=1)
     sub.add_argument("--memory", type=int, default=384)
+    sub.add_argument("--kernel", choices=[*kernels.SERIES], help="series of its kernel, if not this machine's")
     sub.add_argument("--disk", type=_disk, action="append", default=[], metavar="VDEV=TARGET[,qdisk][,ro]")
     sub.add_argument("--nic", action="append", default=[], choices=[*nics.EMULATED], metavar="MODEL",
                      help=f"emulated, with a PV half: {' '.join(nics.EMULATED)}")

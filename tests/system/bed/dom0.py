@@ -6,17 +6,17 @@ import shlex
 import shutil
 from pathlib import Path
 
-from .domain import Domain
+from .domain import Domain, modules_of
 from .result import Result
 
 
 class Dom0(Domain):
     """Handle to dom0. `share` on the host is /host in dom0."""
 
-    modules_at = "/host/modules"
-
-    def __init__(self, channel, share, factor):
+    def __init__(self, channel, share, factor, kernel=None):
         self.channel = channel
+        self.kernel = kernel
+        self.modules_at = f"/host/{modules_of(kernel)}"
         self.share = share
         self.factor = factor
 

@@ -7,17 +7,24 @@ from . import kmods
 from .layout import run
 
 
+def modules_of(kernel):
+    """Below share."""
+    return f"modules-{kernel}" if kernel else "modules"
+
+
 class Domain:
     """A subclass has run(), and says in modules_at where our modules are inside it.
 
-    share/modules holds the modules under test. A name that is found there is ours, any other is the kernel's.
+    share/modules holds the modules under test, share/modules-SERIES those for a kernel of another series. A name that
+    is found there is ours, any other is the kernel's.
     """
 
     modules_at = None
     share = None
+    kernel = None  # the series; None: that of this machine
 
     def _ours(self):
-        return {kmods.canonical(path): path for path in (self.share / "modules").glob("*.ko")}
+        return {kmods.canonical(path): path for path in (self.share / modules_of(self.kernel)).glob("*.ko")}
 
     def load(self, name, **params):
         """Loads a module with what it needs; returns what unload() must take away again, last first."""

@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import kmods, layout, tools
+from . import kernels, kmods, layout, tools
 from .layout import FILES, BedError, cached, cpio, key_of, run
 
 DOM0_PACKAGES = """
@@ -30,6 +30,9 @@ GUEST_MODULES = """
     xen-blkfront xen-netfront ata_piix ata_generic sd_mod ext4 crc32c_generic loop brd dm-mod dm-flakey xfs
     e1000 8139cp xen-evtchn xen-gntalloc
 """.split()
+
+# Of a kernel of another series; what else a guest has is for this one's.
+OTHER_GUEST_MODULES = "xen-blkfront xen-netfront ext4 crc32c_generic".split()
 
 PROBE = FILES / "netprobe"
 
@@ -110,11 +113,19 @@ def _script(name, target):
     target.chmod(0o755)
 
 
-def _early_modules(base, kver, tree, names):
-    """Modules as bed/NN-name.ko, in the order in which init inserts them."""
-    source = base / "kernel/lib/modules" / kver
-    for number, path in enumerate(kmods.closure(source, names)):
-        shutil.copy(source / path, tree / "bed" / f"{number:02}-{Path(path).name}")
+def _early_modules(source, tree, names):
+    """Modules of a lib/modules/VERSION as bed/NN-name.ko, in the order in which init inserts them."""
+    for number, path in enumerate(kmods.closure(source, kmods.known(source, names))):
+        kmods.copy(source / path, tree / "bed" / f"{number:02}-{Path(path).name}")
+
+
+def _all_modules(source, tree, names):
+    """As the tree's own lib/modules/VERSION."""
+    kver = source.name
+    kmods.copy_tree(source, tree / "usr/lib/modules" / kver, kmods.known(source, names))
+    (tree / "lib").symlink_to("usr/lib")
+    run(["depmod", "-b", tree, kver], timeout=60)
+    (tree / "lib").unlink()
 
 
 def compile_probe(folder):
@@ -122,13 +133,16 @@ def compile_probe(folder):
     run(["gcc-12", "-O2", "-Wall", "-Werror", "-s", "-o", folder / "netprobe", *sorted(PROBE.glob("*.c"))], timeout=60)
 
 
-def _make_dom0_initramfs(base, kver, out):
+def _make_dom0_initramfs(source, out, bring=()):
+    """bring: modules that the root image does not have."""
     tree = out / "tree"
     _busybox(tree)
-    _early_modules(base, kver, tree, EARLY_DOM0)
+    _early_modules(source, tree, EARLY_DOM0)
     _script("dom0-initramfs", tree / "init")
     payload = tree / "payload"
     payload.mkdir()
+    if bring:
+        _all_modules(source, payload, bring)
     _script("dom0-init", payload / "init")
     _script("dom0-agent", payload / "agent")
     compile_probe(payload)
@@ -138,15 +152,40 @@ def _make_dom0_initramfs(base, kver, out):
     shutil.rmtree(tree)
 
 
-def _make_guest_initramfs(base, kver, out):
+def _make_guest_initramfs(source, out, bring=()):
+    """bring: modules that the tools, which are for another kernel, do not have."""
     tree = out / "tree"
     _busybox(tree)
-    _early_modules(base, kver, tree, ["xen-blkfront"])
+    _early_modules(source, tree, ["xen-blkfront"])
+    if bring:
+        _all_modules(source, tree, bring)
     _script("guest-init", tree / "init")
     _script("guest-agent", tree / "bed/agent")
     compile_probe(tree / "bin")
     cpio(tree, out / "guest.cpio.xz")
     shutil.rmtree(tree)
+
+
+def other_guest(name):
+    """(kernel, initramfs) for guests of another series."""
+    kver, made = kernels.image(kernels.find(name))
+    key = key_of(kver, Path(__file__), *OTHER_GUEST_MODULES, *_scripts())
+    small = cached(f"other-guest-{name}", key, lambda out: _make_guest_initramfs(
+        made / "lib/modules" / kver, out, OTHER_GUEST_MODULES))
+    return made / "vmlinuz", small / "guest.cpio.xz"
+
+
+def other_dom0(name):
+    """(version, kernel, initramfs) for a dom0 of another series, on the same root image."""
+    kver, made = kernels.image(kernels.find(name))
+    key = key_of(kver, Path(__file__), *DOM0_MODULES, *_scripts())
+    small = cached(f"other-dom0-{name}", key, lambda out: _make_dom0_initramfs(
+        made / "lib/modules" / kver, out, DOM0_MODULES))
+    return kver, made / "vmlinuz", small / "dom0.cpio.xz"
+
+
+def _scripts():
+    return sorted(p for p in FILES.rglob("*") if p.is_file())
 
 
 def build():
@@ -158,10 +197,10 @@ def build():
     base_key = key_of(kver, *DOM0_PACKAGES, *DOM0_MODULES)
     base = cached("base", base_key, lambda out: _make_base(kver, out), need_mib=2048)
     root = cached("root", base_key, lambda out: _make_root_image(base, out), need_mib=1024)
-    scripts = sorted(p for p in FILES.rglob("*") if p.is_file())
-    small = key_of(base_key, here, Path(layout.__file__), *scripts)
-    dom0 = cached("dom0-initramfs", small, lambda out: _make_dom0_initramfs(base, kver, out))
-    guest = cached("guest-initramfs", small, lambda out: _make_guest_initramfs(base, kver, out))
+    own = base / "kernel/lib/modules" / kver
+    small = key_of(base_key, here, Path(layout.__file__), *_scripts())
+    dom0 = cached("dom0-initramfs", small, lambda out: _make_dom0_initramfs(own, out))
+    guest = cached("guest-initramfs", small, lambda out: _make_guest_initramfs(own, out))
     tools_key = key_of(base_key, *GUEST_MODULES, Path(tools.__file__))
     disk = cached("guest-tools", tools_key,
                   lambda out: tools.make(base, kver, GUEST_MODULES, out / "tools.tar"))

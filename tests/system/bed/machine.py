@@ -14,9 +14,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import accel, image
+from . import accel, image, kernels
 from .channel import Channel
 from .dom0 import Dom0
+from .domain import modules_of
 from .guest import Guest
 from .layout import LOGS, REPO, BedError, cpio, run, say, step
 from .watch import Watch
@@ -59,35 +60,41 @@ class Machine:
         self.watch = Watch(self.dir)
         self.guests = {}
         self.channel = self._connect()
-        self.dom0 = Dom0(self.channel, self.share, state["factor"])
+        self.kernel = state.get("kernel")
+        self.dom0 = Dom0(self.channel, self.share, state["factor"], self.kernel)
 
     # Starting and stopping
 
     @classmethod
-    def start(cls, vcpus=1, memory=3072, modules=REPO, detached=False):
-        """Boots Xen and dom0 and waits for dom0's agent. memory is dom0's, in MiB."""
+    def start(cls, vcpus=1, memory=3072, modules=REPO, detached=False, kernel=None):
+        """Boots Xen and dom0 and waits for dom0's agent. memory is dom0's, in MiB. kernel: a series, for dom0."""
         handle = _lock()
         if handle is None:
             raise BedError(f"a bed is up already (see {LOCK}): tests/system/xenbed down")
         with handle:
             handle.truncate(0)
             made = image.build()
+            guests_kernel = made.kernel
+            if kernel:
+                made.kver, made.kernel, made.dom0_initramfs = image.other_dom0(kernel)
             chosen = accel.choose(made.xen, made.kernel)
             folder = _new_run()
             share = folder / "share"
             for name in ("modules", "guest", "xen/console"):
                 (share / name).mkdir(parents=True)
-            shutil.copy(made.kernel, share / "guest" / "vmlinuz")
+            shutil.copy(guests_kernel, share / "guest" / "vmlinuz")
             shutil.copy(made.guest_initramfs, share / "guest" / "base.cpio.xz")
             with step("booting Xen and dom0"):
                 process = _spawn(made, chosen, folder, vcpus, memory, handle, detached)
                 state = {"pid": process.pid, "dir": str(folder), "kver": made.kver, "accel": chosen.name,
-                         "factor": chosen.factor}
+                         "factor": chosen.factor, "kernel": kernel}
                 handle.write(json.dumps(state))
                 handle.flush()
                 try:
                     machine = cls(state, process)
                     machine.refresh_modules(Path(modules))
+                    if kernel:
+                        machine.use_kernel(kernel)
                     machine.dom0.run("true", timeout=60)
                 except BaseException:
                     process.kill()
@@ -152,17 +159,34 @@ class Machine:
         return target
 
     def _make_initramfs(self):
-        target = self.share / "modules"
+        guest = self.share / "guest"
+        self._pack(self.share / "modules", guest / "base.cpio.xz", guest / "initramfs")
+
+    def _pack(self, modules, base, target):
+        """A guest's initramfs: what is cached, and the modules under test."""
         tree = self.dir / "overlay"
-        shutil.copytree(target, tree / "modules")
-        cpio(tree, self.dir / "overlay.cpio.xz")
-        shutil.rmtree(tree)
-        base = self.share / "guest" / "base.cpio.xz"
+        shutil.copytree(modules, tree / "modules")
         overlay = self.dir / "overlay.cpio.xz"
-        (self.share / "guest" / "initramfs").write_bytes(base.read_bytes() + overlay.read_bytes())
+        cpio(tree, overlay)
+        shutil.rmtree(tree)
+        target.write_bytes(base.read_bytes() + overlay.read_bytes())
+
+    def use_kernel(self, name):
+        """Has what a dom0 or guests of another series need: its modules under test, kernel and initramfs."""
+        if (self.share / "guest" / f"initramfs-{name}").exists():
+            return
+        vmlinuz, base = image.other_guest(name)
+        target = self.share / modules_of(name)
+        target.mkdir(exist_ok=True)
+        for module in sorted(kernels.build(kernels.find(name)).glob("*.ko")):
+            run(["strip", "-g", "-o", target / module.name, module], timeout=20)
+        shutil.copy(vmlinuz, self.share / "guest" / f"vmlinuz-{name}")
+        self._pack(target, base, self.share / "guest" / f"initramfs-{name}")
 
     def create_guest(self, name, **options):
         """See Guest.create."""
+        if options.get("kernel"):
+            self.use_kernel(options["kernel"])
         self.guests[name] = guest = Guest.create(self, name, **options)
         return guest
 
