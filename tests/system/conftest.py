@@ -9,11 +9,13 @@ import pytest
 from _pytest.runner import call_and_report
 
 from bed import counters, devices, nics
+from bed.guest import Guest
 from bed.layout import REPO, BedError, say
 from bed.machine import Machine, running
 
 
 MACHINE = pytest.StashKey()
+KERNEL = pytest.StashKey()  # of dom0, that the next test wants
 LOST = pytest.StashKey()  # names of the tests that met a lost guest, for each reason
 # Of a run; more are a fault of somebody's, whatever it looks like. A host that is busy with other things loses guests
 # of two CPUs every few minutes.
@@ -30,6 +32,12 @@ def pytest_runtest_setup(item):
     """A run that must end in time (tests/check.py) leaves out what is left, and says so, rather than be cut off."""
     if time.time() > float(os.environ.get("XENPV_UNTIL", "inf")):
         pytest.skip("the time of this run is over, as CHECK_MINUTES says: without that there is no limit")
+
+
+def _wanted(item):
+    """The series of dom0's kernel; None: this machine's."""
+    mark = item.get_closest_marker("dom0_kernel")
+    return mark.args[0] if mark else None
 
 
 def pytest_runtest_protocol(item, nextitem):
@@ -55,11 +63,14 @@ def pytest_runtest_protocol(item, nextitem):
 
 def _run(item, nextitem):
     """Sets up, calls and tears down; returns the reports, and the reason when a failure is that of a lost guest."""
+    item.config.stash[KERNEL] = _wanted(item)
     machine = item.config.stash.get(MACHINE, None)
     mark = machine.watch.mark() if machine else {}
     reports = [call_and_report(item, "setup", log=False)]
     if reports[0].passed:
         reports.append(call_and_report(item, "call", log=False))
+    if nextitem and _wanted(nextitem) != _wanted(item):
+        nextitem = None  # it boots another
     if any(report.failed for report in reports):
         nextitem = None  # takes all that is set up down, the machine too
     reports.append(call_and_report(item, "teardown", log=False, nextitem=nextitem))
@@ -83,6 +94,8 @@ def _take_down(session):
 
 
 def pytest_terminal_summary(terminalreporter, config):
+    for kernel, times in Guest.begun_again.items():
+        terminalreporter.write_line(f"guests on a kernel {kernel} that did not come up, and were begun again: {times}")
     for reason, names in config.stash.get(LOST, {}).items():
         terminalreporter.write_line(f"tests that met a guest {reason}, of which {MOST_LOST[reason]} are repeated: "
                                     f"{len(names)}")
@@ -94,15 +107,20 @@ def pytest_terminal_summary(terminalreporter, config):
 def bed(request):
     """The machine: the one that is up, which then stays up, or one booted for this run."""
     modules = Path(request.config.getoption("--modules"))
+    kernel = request.config.stash.get(KERNEL, None)
     if running():
         machine = Machine.attach()
+        if machine.kernel != kernel:
+            machine.channel.close()
+            pytest.skip(f"the bed that is up has another kernel in dom0 than {kernel or 'this machine'}'s: "
+                        "tests/system/xenbed down")
         say(f"using the bed that is up, logs in {machine.dir}")
         machine.refresh_modules(modules)
         request.config.stash[MACHINE] = machine
         yield machine
         machine.channel.close()
     else:
-        request.config.stash[MACHINE] = machine = Machine.start(modules=modules)
+        request.config.stash[MACHINE] = machine = Machine.start(modules=modules, kernel=kernel)
         yield machine
         machine.stop()
 
