@@ -24,10 +24,10 @@ struct page {
 	void *addr = nullptr;
 	uint32_t holders = 0;
 	uint32_t accesses = 0; // grants that let a peer reach it
-	bool uncounted = false; // nobody can hold it but its owner
 	bool foreign = false;
 	bool mapped = false; // foreign pages
 	bool replaced = false; // foreign pages: it has memory of its own
+	bool uncounted = false; // nobody can hold it but its owner
 };
 
 class memory {
