@@ -19,7 +19,6 @@ from pathlib import Path
 from .layout import REPO, BedError, cached, key_of, run, say, step
 
 ROOM = REPO / "build" / "kernels"
-MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LISTS_LAST = 24 * 3600  # seconds; a newer kernel may wait for so long
 SOURCES = ["Kbuild", "Makefile", "kernel", "include", "grant", "evtchn", "xen-front", "xen-back"]
@@ -59,7 +58,7 @@ def _mirror():
             found = re.match(r"(?:URIs:|deb\s(?:\s*\[.*\])?)\s*(\S+)", line)
             if found and "security" not in found[1]:
                 return found[1]
-    return MIRROR
+    raise BedError("neither /etc/apt/sources.list nor sources.list.d/debian.sources names a mirror of Debian: add one")
 
 
 def _line(suite):
