@@ -267,5 +267,6 @@ static void __exit xenpv_blkback_exit(void)
 module_init(xenpv_blkback_init);
 module_exit(xenpv_blkback_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION(XENPV_VERSION);
 MODULE_DESCRIPTION("xenpv: paravirtual disk backend");
 MODULE_ALIAS("xen-backend:vbd");

@@ -151,5 +151,6 @@ static void __exit xenpv_blkfront_exit(void)
 module_init(xenpv_blkfront_init);
 module_exit(xenpv_blkfront_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION(XENPV_VERSION);
 MODULE_DESCRIPTION("xenpv: paravirtual disk frontend");
 MODULE_ALIAS("xen:vbd");

@@ -24,4 +24,5 @@ static void __exit xenpv_evtchn_module_exit(void)
 module_init(xenpv_evtchn_module_init);
 module_exit(xenpv_evtchn_module_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION(XENPV_VERSION);
 MODULE_DESCRIPTION("xenpv: event channels");

@@ -31,4 +31,5 @@ static void __exit xenpv_grant_module_exit(void)
 module_init(xenpv_grant_module_init);
 module_exit(xenpv_grant_module_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION(XENPV_VERSION);
 MODULE_DESCRIPTION("xenpv: grant tables");

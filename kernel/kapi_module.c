@@ -49,4 +49,5 @@ static void __exit xenpv_kapi_exit(void)
 module_init(xenpv_kapi_init);
 module_exit(xenpv_kapi_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION(XENPV_VERSION);
 MODULE_DESCRIPTION("xenpv: kernel services for the paravirtual drivers");

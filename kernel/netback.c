@@ -221,5 +221,6 @@ static void __exit xenpv_netback_exit(void)
 module_init(xenpv_netback_init);
 module_exit(xenpv_netback_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION(XENPV_VERSION);
 MODULE_DESCRIPTION("xenpv: paravirtual network backend");
 MODULE_ALIAS("xen-backend:vif");

@@ -119,5 +119,6 @@ static void __exit xenpv_netfront_exit(void)
 module_init(xenpv_netfront_init);
 module_exit(xenpv_netfront_exit);
 MODULE_LICENSE("GPL");
+MODULE_VERSION(XENPV_VERSION);
 MODULE_DESCRIPTION("xenpv: paravirtual network frontend");
 MODULE_ALIAS("xen:vif");
