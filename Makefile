@@ -12,7 +12,7 @@ PYTHON := /usr/bin/python3
 KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check modules modules_install compile_commands.json format bed clean
+.PHONY: help setup demo check package srpm modules modules_install compile_commands.json format bed clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z_.]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,12 @@ modules: ## build the kernel modules (KVER= or KDIR= chooses the kernel)
 
 modules_install: modules ## install them under /lib/modules, beside the kernel's own
 	@+$(KBUILD) INSTALL_MOD_DIR=updates modules_install
+
+package: ## build the Debian packages: build/packages/*.deb
+	@packaging/package.sh deb
+
+srpm: ## build the source rpms: build/packages/*.src.rpm
+	@packaging/package.sh srpm
 
 compile_commands.json: modules ## for clangd and clang-tidy
 	@$(PYTHON) kernel/compile-commands.py $(KDIR) .

@@ -29,7 +29,7 @@ check clang-format bash -c 'xargs -r clang-format --dry-run --Werror' < <(files 
 
 spdx() {
     local missing
-    missing=$(files | grep -vE '^(LICENSE|\.gitignore|.*\.json)$' | xargs -r grep -L 'SPDX-License-Identifier')
+    missing=$(files | grep -vE '^(LICENSE|debian/changelog|debian/source/format|\.gitignore|.*\.json)$' | xargs -r grep -L 'SPDX-License-Identifier')
     [ -z "$missing" ] || { printf 'no SPDX line: %s\n' "$missing"; return 1; }
 }
 check "SPDX lines" spdx
