@@ -26,6 +26,7 @@ STAGES = [
     ("build gate", ["tests/gate/run.sh"]),
     ("unit tests", ["tests/unit/run.sh", "plain", "asan", "tsan"]),
     ("kernel modules", ["tests/build.sh"]),
+    ("packages", [PYTHON, "-m", "pytest", "-q", "-rfEs", "tests/package"]),
     ("real Xen", [PYTHON, "-m", "pytest", "-q", "-rfEs", "--maxfail=10", "--durations=60", "--durations-min=5",
                   "tests/system"]),
 ]
