@@ -25,6 +25,7 @@ STAGES = [
     ("set-up and benches", [PYTHON, "-m", "pytest", "-q", "tests/setup", "tests/bench"]),
     ("build gate", ["tests/gate/run.sh"]),
     ("unit tests", ["tests/unit/run.sh", "plain", "asan", "tsan"]),
+    ("xenpv command", [PYTHON, "-m", "pytest", "-q", "tests/cli"]),
     ("kernel modules", ["tests/build.sh"]),
     ("packages", [PYTHON, "-m", "pytest", "-q", "-rfEs", "tests/package"]),
     ("real Xen", [PYTHON, "-m", "pytest", "-q", "-rfEs", "--maxfail=10", "--durations=60", "--durations-min=5",
