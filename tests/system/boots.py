@@ -10,6 +10,7 @@ import sys
 import time
 
 from bed import devices
+from bed.guest import KINDS
 from bed.layout import REPO, BedError, say
 from bed.machine import Machine
 from bed.pair import served
@@ -38,7 +39,7 @@ def once(kind):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("count", type=int, nargs="?", default=20)
-    parser.add_argument("--type", default="hvm", choices=["hvm", "pvh"])
+    parser.add_argument("--type", default="hvm", choices=KINDS)
     args = parser.parse_args()
     good = 0
     for number in range(1, args.count + 1):

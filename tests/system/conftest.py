@@ -161,6 +161,12 @@ def pvh(bed):
 
 
 @pytest.fixture
+def pv(bed):
+    """A PV guest: neither firmware nor hardware virtualisation, and its frames are the machine's."""
+    return _guest(bed, "pv", kind="pv")
+
+
+@pytest.fixture
 def leakless(pvh):
     """Whatever the test does, the guest holds afterwards what it held before."""
     before = pvh.counts()

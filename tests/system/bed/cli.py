@@ -6,7 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-from . import devices, kernels, kmods, nics
+from . import devices, driver_domain, kernels, kmods, nics
+from .guest import KINDS
 from .layout import BUILD, LOGS, REPO, BedError, say
 from .machine import Machine, running
 from .watch import Watch
@@ -21,12 +22,14 @@ def _show(result):
 
 
 def _disk(text):
-    """VDEV=TARGET[,qdisk][,ro]"""
+    """VDEV=TARGET[,qdisk][,ro][,backend=GUEST]"""
     vdev, _, rest = text.partition("=")
     target, *options = rest.split(",")
-    if not target or set(options) - {"qdisk", "phy", "ro"}:
-        raise argparse.ArgumentTypeError(f"{text!r}: write VDEV=TARGET[,qdisk][,ro]")
-    return devices.disk(target, vdev, "qdisk" if "qdisk" in options else "phy", "ro" not in options)
+    servers = [option.removeprefix("backend=") for option in options if option.startswith("backend=")]
+    unknown = [option for option in options if option not in ("qdisk", "phy", "ro") and "backend=" not in option]
+    if not target or unknown or len(servers) > 1 or "" in servers:
+        raise argparse.ArgumentTypeError(f"{text!r}: write {_disk.__doc__}")
+    return devices.disk(target, vdev, "qdisk" if "qdisk" in options else "phy", "ro" not in options, *servers)
 
 
 def up(args):
@@ -73,8 +76,12 @@ def guest_create(args):
     phy = [d for d in args.disk if d.backend == "phy"]
     if phy and not any(machine.dom0.loaded(m) for m in ("xen-blkback", "xenpv_blkback")):
         raise BedError(f"{phy[0].vdev} needs a backend: load one first, e.g. xenbed load dom0 xen-blkback")
-    machine.create_guest(args.name, kind=args.type, vcpus=args.vcpus, memory=args.memory, disks=args.disk,
-                         kernel=args.kernel, nics=[nics.nic(number, model) for number, model in enumerate(args.nic)])
+    options = {"kind": args.type, "vcpus": args.vcpus, "memory": args.memory, "disks": args.disk, "kernel": args.kernel,
+               "nics": [nics.nic(number, model) for number, model in enumerate(args.nic)]}
+    if args.serves:
+        driver_domain.create(machine, machine.dom0.ramdisks()[-1], args.name, **options)
+    else:
+        machine.create_guest(args.name, **options)
     return 0
 
 
@@ -196,11 +203,12 @@ def parser():
     guests = verbs.add_parser("guest", help="guests").add_subparsers(dest="what", required=True)
     sub = verb("create", guest_create, guests)
     sub.add_argument("name")
-    sub.add_argument("--type", choices=("pvh", "hvm"), default="pvh")
+    sub.add_argument("--type", choices=KINDS, default="pvh")
+    sub.add_argument("--serves", action="store_true", help="a driver domain, with a ramdisk and a bridge")
     sub.add_argument("--vcpus", type=int, default=1)
     sub.add_argument("--memory", type=int, default=384)
     sub.add_argument("--kernel", choices=[*kernels.SERIES], help="series of its kernel, if not this machine's")
-    sub.add_argument("--disk", type=_disk, action="append", default=[], metavar="VDEV=TARGET[,qdisk][,ro]")
+    sub.add_argument("--disk", type=_disk, action="append", default=[], metavar=_disk.__doc__)
     sub.add_argument("--nic", action="append", default=[], choices=[*nics.EMULATED], metavar="MODEL",
                      help=f"emulated, with a PV half: {' '.join(nics.EMULATED)}")
     sub = verb("run", guest_run, guests)
@@ -219,7 +227,7 @@ def parser():
     sub.add_argument("module")
     sub = verb("attach", attach, help="attach a disk to a guest")
     sub.add_argument("name")
-    sub.add_argument("disk", type=_disk, metavar="VDEV=TARGET[,qdisk][,ro]")
+    sub.add_argument("disk", type=_disk, metavar=_disk.__doc__)
     sub = verb("detach", detach)
     sub.add_argument("name")
     sub.add_argument("vdev")

@@ -17,15 +17,18 @@ class Disk:
     vdev: str
     backend: str
     writable: bool
+    server: str
 
     def __str__(self):
         access = "rw" if self.writable else "ro"
-        return f"format=raw,vdev={self.vdev},access={access},backendtype={self.backend},target={self.target}"
+        server = f"backend={self.server}," if self.server else ""
+        return f"format=raw,vdev={self.vdev},access={access},backendtype={self.backend},{server}target={self.target}"
 
 
-def disk(target, vdev, backend="phy", writable=True):
-    """backend 'phy' is the blkback module that dom0 has loaded, 'qdisk' is QEMU."""
-    return Disk(target, vdev, backend, writable)
+def disk(target, vdev, backend="phy", writable=True, server=None):
+    """backend 'phy' is the blkback module that dom0 has loaded, 'qdisk' is QEMU. server: the name of a driver domain
+    that takes dom0's place, and has the target."""
+    return Disk(target, vdev, backend, writable, server)
 
 
 def check_names(disks, kind):

@@ -14,6 +14,7 @@ from .domain import Domain
 from .layout import BedError, say, step
 from .result import Result
 
+KINDS = ("pv", "pvh", "hvm")
 CHUNK = 24 << 10
 LOOK_SECONDS = 5  # between looks whether a guest that boots is still there
 PANIC = ("Kernel panic", "end Kernel panic", "bed: guest: no ")
@@ -46,18 +47,20 @@ class Guest(Domain):
     # Life
 
     @classmethod
-    def create(cls, machine, name, kind="pvh", vcpus=1, memory=384, disks=(), nics=(), cmdline="", kernel=None):
+    def create(cls, machine, name, kind="pvh", vcpus=1, memory=384, disks=(), nics=(), cmdline="", kernel=None,
+               serves=False):
         """Starts a guest and waits until it takes commands.
 
-        kind: 'pvh' (quick to start, PV devices only) or 'hvm' (firmware, and emulated devices next to PV
-        ones: a disk named hdX is emulated, ata_piix and sd_mod serve it).  disks: what devices.disk()
-        returns.  nics: what nics.nic() returns, of a dom0 with a network backend loaded.  kernel: a series that
-        the machine was told to have ready (use_kernel). It ends
-        up with its tools in memory and no block or net driver loaded: tests load the one they want.
+        kind: 'pvh' (quick to start, PV devices only), 'pv' (the same without hardware virtualisation: its frames
+        are the machine's) or 'hvm' (firmware, and emulated devices next to PV ones: a disk named hdX is
+        emulated, ata_piix and sd_mod serve it).  disks: what devices.disk() returns.  nics: what nics.nic()
+        returns, of a dom0 with a network backend loaded.  kernel: a series that the machine was told to have
+        ready (use_kernel).  serves: may become a driver domain (driver_domain.py).  It ends up with its tools in
+        memory and no block or net driver loaded: tests load the one they want.
         """
         devices.check_names(disks, kind)
         virtual_nics.check(machine.dom0, nics, kind)
-        config = _config(name, kind, vcpus, memory, disks, nics, cmdline, kernel)
+        config = _config(name, kind, vcpus, memory, disks, nics, cmdline, kernel, serves)
         (machine.share / "guest" / f"{name}.cfg").write_text(config)
         mark = machine.watch.mark()
         if kernel:
@@ -212,9 +215,9 @@ def _domid(dom0, name):
     return int(dom0.run(f"xl domid {name}").out)
 
 
-def _config(name, kind, vcpus, memory, disks, nics, cmdline, kernel):
-    if kind not in ("pvh", "hvm"):
-        raise BedError(f"guest kind {kind!r}: known are pvh and hvm")
+def _config(name, kind, vcpus, memory, disks, nics, cmdline, kernel, serves):
+    if kind not in KINDS:
+        raise BedError(f"guest kind {kind!r}: known are {' '.join(KINDS)}")
     # The tools come from dom0's second disk through QEMU's own backend: no driver under test has a part in
     # it. Not read-only: QEMU 7.2 fails to attach such a disk. The disk is a snapshot, and guests only read
     # it.
@@ -228,6 +231,7 @@ def _config(name, kind, vcpus, memory, disks, nics, cmdline, kernel):
         f"kernel='/host/guest/vmlinuz{series}'", f"ramdisk='/host/guest/initramfs{series}'",
         f"cmdline='console=hvc0 panic=5 loglevel=7{unplug} {cmdline}'",
         f"disk={specs!r}", f"vif={[one.spec(name) for one in nics]!r}", channels,
+        f"driver_domain={int(serves)}",
         "on_poweroff='destroy'", "on_reboot='destroy'", "on_crash='destroy'",
         # TCG's TSC does not look stable to Xen, which then makes every reading of it an exit: half of a guest's
         # time. With hardware under it no guest runs like that.

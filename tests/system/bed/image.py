@@ -28,7 +28,7 @@ DOM0_MODULES = """
 
 GUEST_MODULES = """
     xen-blkfront xen-netfront ata_piix ata_generic sd_mod ext4 crc32c_generic loop brd dm-mod dm-flakey xfs
-    e1000 8139cp xen-evtchn xen-gntalloc
+    e1000 8139cp xen-evtchn xen-gntalloc xen-gntdev xen-privcmd xenfs bridge
 """.split()
 
 # Of a kernel of another series; what else a guest has is for this one's.

@@ -20,10 +20,14 @@ FRONTENDS = ("xen-netfront", "xenpv_netfront")
 
 @dataclass(frozen=True)
 class Nic:
-    """One virtual NIC. model None: PV only; else QEMU emulates that model beside it, on the same address."""
+    """One virtual NIC. model None: PV only; else QEMU emulates that model beside it, on the same address.
+
+    server: the name of a driver domain that takes dom0's place, with a bridge of the same name.
+    """
 
     devid: int = 0
     model: str = None
+    server: str = None
 
     def mac(self, name):
         """Of a guest's NIC: the same whenever the guest is created."""
@@ -33,7 +37,8 @@ class Nic:
     def spec(self, name):
         """In xl's notation."""
         kind = f"type=ioemu,model={self.model}" if self.model else "type=vif"
-        return f"{kind},mac={self.mac(name)},bridge={BRIDGE},devid={self.devid}"
+        server = f",backend={self.server}" if self.server else ""
+        return f"{kind},mac={self.mac(name)},bridge={BRIDGE},devid={self.devid}{server}"
 
 
 def nic(devid=0, model=None):
@@ -78,9 +83,10 @@ def await_states(guest, devid, wanted, timeout=20):
     xenbus.await_states(guest.dom0, frontend(guest, devid), wanted, f"{guest.name} NIC {devid}", timeout)
 
 
-def attach(guest, devid=0):
+def attach(guest, devid=0, server=None):
     """Attaches a PV NIC to a running guest; a loaded frontend connects by itself, see await_connected()."""
-    guest.dom0.run(f"xl network-attach {guest.domid} {nic(devid).spec(guest.name).replace(',', ' ')}", timeout=30)
+    spec = Nic(devid, server=server).spec(guest.name)
+    guest.dom0.run(f"xl network-attach {guest.domid} {spec.replace(',', ' ')}", timeout=30)
 
 
 def await_connected(guest, devid=0, timeout=20):

@@ -9,24 +9,26 @@ from .guest import Guest
 
 
 @contextlib.contextmanager
-def served(guest, front="xen-blkfront", back="xen-blkback", target="/dev/ram0", vdev="xvde"):
+def served(guest, front="xen-blkfront", back="xen-blkback", target="/dev/ram0", vdev="xvde", server=None):
     """Yields the path of the block device in the guest; leaves modules and devices as they were.
 
-    back 'qdisk' is QEMU's backend, which needs no module.
+    back 'qdisk' is QEMU's backend, which needs no module.  server: the driver domain that has the target; or dom0.
     """
     with contextlib.ExitStack() as undo:
-        if back != "qdisk" and not guest.dom0.loaded(back):
-            undo.callback(guest.dom0.unload, *guest.dom0.load(back))
+        keeper = server or guest.dom0
+        if back != "qdisk" and not keeper.loaded(back):
+            undo.callback(keeper.unload, *keeper.load(back))
         if not guest.loaded(front):
             undo.callback(guest.unload, *guest.load(front))
-        guest.attach(devices.disk(target, vdev, "qdisk" if back == "qdisk" else "phy"))
+        guest.attach(devices.disk(target, vdev, "qdisk" if back == "qdisk" else "phy", server=server and server.name))
         undo.callback(guest.detach, vdev)
         yield devices.await_connected(guest, vdev)
 
 
 @dataclass(frozen=True)
 class Link:
-    """A NIC that is up: interface names at both ends, and the addresses of the guest and of dom0's bridge."""
+    """A NIC that is up: interface names at both ends, and the addresses of the guest and of the bridge, which is
+    dom0's or a driver domain's: theirs have the same."""
 
     guest: Guest
     devid: int
@@ -43,16 +45,20 @@ def _link(guest, devid, front, emulated=False):
 
 
 @contextlib.contextmanager
-def networked(guest, front="xen-netfront", back="xen-netback", devid=0):
-    """Yields the Link over a NIC that it attaches; leaves modules and devices as they were."""
-    nics.check_alone(guest.dom0, back, nics.BACKENDS)
+def networked(guest, front="xen-netfront", back="xen-netback", devid=0, server=None):
+    """Yields the Link over a NIC that it attaches; leaves modules and devices as they were.
+
+    server: the driver domain at the other end; or dom0.
+    """
+    keeper = server or guest.dom0
+    nics.check_alone(keeper, back, nics.BACKENDS)
     nics.check_alone(guest, front, nics.FRONTENDS)
     with contextlib.ExitStack() as undo:
-        if not guest.dom0.loaded(back):
-            undo.callback(guest.dom0.unload, *guest.dom0.load(back))
+        if not keeper.loaded(back):
+            undo.callback(keeper.unload, *keeper.load(back))
         if not guest.loaded(front):
             undo.callback(guest.unload, *guest.load(front))
-        nics.attach(guest, devid)
+        nics.attach(guest, devid, server and server.name)
         undo.callback(nics.detach, guest, devid)
         yield _link(guest, devid, nics.await_connected(guest, devid))
 
