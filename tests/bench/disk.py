@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The disk half of the demo: one ramdisk in dom0, and three ways from the guest to it."""
+"""The disk topic of the demo: one ramdisk in dom0, and three ways from the guest to it."""
 
 import contextlib
 
@@ -24,7 +24,7 @@ def parts(repeats):
 
 
 @contextlib.contextmanager
-def _emulated(guest):
+def emulated(guest):
     """The IDE disk that QEMU emulates for the guest."""
     modules = ["ata_piix", "sd_mod"]
     for module in modules:
@@ -42,7 +42,7 @@ def backing(dom0):
 
 def _open(guest, device):
     if device == "emulated":
-        return _emulated(guest)
+        return emulated(guest)
     front, back = PAIRS[device]
     return served(guest, front, back, backing(guest.dom0), VDEV)
 

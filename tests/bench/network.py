@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The network half of the demo: links of a guest to dom0, PV pairs FRONT:BACK (modules) and NICs that QEMU emulates."""
+"""The network topic of the demo: links of a guest to dom0, PV pairs FRONT:BACK (modules) and emulated NICs."""
 
 import bars
 import costs

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The modes topic of the demo: the same jobs in each mode in which Xen runs Linux, and which of them to choose.
+
+One HVM guest is two modes: over the devices that QEMU emulates, and as PVHVM over ours. PVH and PV have guests of
+their own beside it. All drivers are ours, and all is attached before the first turn.
+"""
+
+import contextlib
+from dataclasses import dataclass
+
+import disk
+import netjobs
+import network
+import report
+from bed import nics
+from bed.pair import emulated, networked, served
+from jobs import JOBS as DISK_JOBS
+from netjobs import DOWN, UP
+from turns import Part
+
+NAME = "modes"
+DEVICES = ["hvm", "pvhvm", "pvh", "pv"]
+BASES = []  # every mode is compared with its neighbour, see advise()
+COSTS = {}
+BARS = []
+PAIRS = {mode: ["xenpv_blkfront:xenpv_blkback", "xenpv_netfront:xenpv_netback"] for mode in DEVICES[1:]}
+
+OF_DISK = [job for job in DISK_JOBS if job.short in ("read 128K 8", "rread 4K 32")]
+OF_NETWORK = [netjobs.Stream(way, 1) for way in (UP, DOWN)]
+JOBS = [*OF_DISK, *OF_NETWORK]
+EMULATED_NIC = "e1000"
+VDEV = "xvde"
+
+# A ratio below this, at any job, is told as slower; what is nearer to 1 is the noise of shared machines.
+SLOWER = 0.8
+
+
+@dataclass(frozen=True)
+class PvMode:
+    """A guest with a disk and a NIC of ours, both connected."""
+
+    link: object
+    path: str
+
+    @contextlib.contextmanager
+    def open(self):
+        """(path of the disk, link): only the link that is measured is up, for all are of one network."""
+        guest, devid = self.link.guest, self.link.devid
+        nics.await_connected(guest, devid)
+        nics.configure(guest, self.link.front, devid)
+        try:
+            yield self.path, self.link
+        finally:
+            guest.run(f"ip link set {self.link.front} down")
+
+
+@dataclass(frozen=True)
+class EmulatedMode:
+    guest: object
+
+    @contextlib.contextmanager
+    def open(self):
+        nics.load_emulated(self.guest, EMULATED_NIC)
+        with disk.emulated(self.guest) as path, \
+                emulated(self.guest, EMULATED_NIC, list(nics.EMULATED).index(EMULATED_NIC)) as link:
+            yield path, link
+
+
+def parts(repeats):
+    return [Part(device, repeats, seconds=3, warmup=1) for device in DEVICES]
+
+
+@contextlib.contextmanager
+def ready(hvm):
+    """Yields measure(device, seconds) for turns.take(). hvm: the demo's guest, which has an emulated disk and NIC."""
+    machine = hvm.machine
+    with contextlib.ExitStack() as undo:
+        # None has the emulated disk's: Xen's scripts refuse to share.
+        ramdisks = machine.dom0.ramdisks()
+        modes = {"hvm": EmulatedMode(hvm)}
+        for mode, ramdisk in zip(DEVICES[1:], ramdisks):
+            guest = hvm
+            if mode != "pvhvm":
+                guest = machine.create_guest(f"demo-{mode}", kind=mode)
+                undo.callback(guest.destroy)
+            path = undo.enter_context(served(guest, "xenpv_blkfront", "xenpv_blkback", ramdisk, VDEV))
+            link = undo.enter_context(networked(guest, "xenpv_netfront", "xenpv_netback", network.PV_DEVID))
+            guest.run(f"ip link set {link.front} down")
+            modes[mode] = PvMode(link, path)
+        yield lambda device, seconds: _measure(modes[device], seconds)
+
+
+def _measure(mode, seconds):
+    """One turn of a mode: {(workload, metric): value}."""
+    found = {}
+    with mode.open() as (path, link):
+        for job in OF_DISK:
+            found[job.workload, job.metric], _ = job.read(
+                link.guest.run(job.command(path, seconds), timeout=seconds + 10).json())
+        for job in OF_NETWORK:
+            found[job.workload, job.metric] = job.measure(link, seconds)
+    return found
+
+
+# Advice
+
+def times(found, mode, base):
+    """{job's short name: how many times better a mode is than another}, of what was measured in both."""
+    ratios = {}
+    for job in JOBS:
+        one, other = (report.median(found, job.workload, device, job.metric) for device in (mode, base))
+        if one is not None and other:
+            ratios[job.short] = one / other
+    return ratios
+
+
+def _told(ratios):
+    return ", ".join(f"{name} {ratio:.2f}x" for name, ratio in ratios.items()) or "not measured"
+
+
+def _slower(ratios):
+    return [name for name, ratio in ratios.items() if ratio < SLOWER]
+
+
+def advise(found, accelerator):
+    """The lines that are printed: each step from mode to mode with its figures, and the choice they leave."""
+    drivers, pvh, pv = times(found, "pvhvm", "hvm"), times(found, "pvh", "pvhvm"), times(found, "pv", "pvh")
+    lines = ["Which mode to choose",
+             f"  PVHVM against HVM: {_told(drivers)}",
+             f"  PVH against PVHVM: {_told(pvh)}",
+             f"  PV against PVH:    {_told(pv)}"]
+    lines += ["  - " + line for line in (_why_drivers(drivers), _why_pvh(pvh), _why_not_pv(pv, accelerator))]
+    return "\n".join(lines)
+
+
+def _why_drivers(ratios):
+    if not ratios:
+        return "HVM or PVHVM: not both were measured."
+    if slower := _slower(ratios):
+        return (f"PVHVM is slower than emulated devices at {', '.join(slower)}: that is a fault to be found, not a "
+                "reason to stay with HVM.")
+    return ("HVM only for systems that have no PV drivers: with ours the same guest does "
+            f"{min(ratios.values()):.1f} to {max(ratios.values()):.1f} times as much.")
+
+
+def _why_pvh(ratios):
+    rule = "where kernel (4.11 or later, with CONFIG_XEN_PVH) and toolstack (Xen 4.10 or later) can, else PVHVM"
+    if not ratios:
+        return f"PVH or PVHVM: not both were measured. The rule of Xen's documentation: PVH for Linux {rule}."
+    if slower := _slower(ratios):
+        return (f"The rule of Xen's documentation is PVH for Linux {rule}; but here PVH is slower at "
+                f"{', '.join(slower)}: measure your own job in both before you change.")
+    return (f"PVH for Linux {rule}: the drivers and their speed are the same, and it needs neither firmware nor a "
+            "device model in dom0, which takes memory and can be attacked.")
+
+
+def _why_not_pv(ratios, accelerator):
+    known = ("PV only where there is no hardware virtualisation: its page tables and privileged instructions are calls "
+             "to Xen, its system calls pass through Xen, and Xen's documentation keeps it for old machines.")
+    if accelerator != "tcg":
+        return known
+    return (f"{known} The figures here are no reason for it: QEMU emulates the processor, and what hardware takes for "
+            "an exit of HVM, PVHVM or PVH is not in them; ratios between modes of one kind of exit are what to read.")
