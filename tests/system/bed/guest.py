@@ -15,6 +15,8 @@ from .layout import BedError, say, step
 from .result import Result
 
 KINDS = ("pv", "pvh", "hvm")
+# xl gives the first channel the number of the kernel's own console, and then refuses it: spend one.
+CHANNELS = "channel=['name=unused,connection=pty', 'name=agent,connection=socket,path={}']"
 CHUNK = 24 << 10
 LOOK_SECONDS = 5  # between looks whether a guest that boots is still there
 PANIC = ("Kernel panic", "end Kernel panic", "bed: guest: no ")
@@ -94,8 +96,7 @@ class Guest(Domain):
         try:
             with step(f"guest {name}: booting"):
                 guest._await_boot(before)
-                guest.detach("xvdz")
-                guest.unload("xen-blkfront")
+                guest._settle()
         except BaseException:
             machine.dom0.run(f"xl destroy {name}", check=False, timeout=30)
             raise
@@ -131,6 +132,11 @@ class Guest(Domain):
         raise BedError(f"the agent of guest {self.name} does not answer, its console ends:\n"
                        f"{_last_lines(text)}")
 
+    def _settle(self):
+        """What brought the tools is not there when a test begins."""
+        self.detach("xvdz")
+        self.unload("xen-blkfront")
+
     def console_text(self, start=0):
         if not self.console.exists():
             return ""
@@ -160,7 +166,7 @@ class Guest(Domain):
         tag = f"{os.getpid()}.{next(self._tags)}"
         packed = base64.b64encode(gzip.compress(command.encode(), mtime=0)).decode()
         try:
-            reply = self.dom0.channel.call(limit + 10, op="guest", socket=_socket(self.name), tag=tag,
+            reply = self.dom0.channel.call(limit + 10, op="guest", socket=socket_of(self.name), tag=tag,
                                            line=f"{tag} {limit} {packed}\n")["line"]
         except BedError as error:
             raise BedError(f"guest {self.name}: {error}; its console ends:\n"
@@ -203,7 +209,8 @@ class Guest(Domain):
         return counters.read(self.dom0, self.domid)
 
 
-def _socket(name):
+def socket_of(name):
+    """Dom0's end of a guest's channel."""
     return f"/run/bed/guest-{name}.sock"
 
 
@@ -222,15 +229,13 @@ def _config(name, kind, vcpus, memory, disks, nics, cmdline, kernel, serves):
     # it. Not read-only: QEMU 7.2 fails to attach such a disk. The disk is a snapshot, and guests only read
     # it.
     specs = [*map(str, disks), str(devices.disk("/dev/vdb", "xvdz", backend="qdisk"))]
-    # xl gives the first channel the number of the kernel's own console, and then refuses it: spend one.
-    channels = f"channel=['name=unused,connection=pty', 'name=agent,connection=socket,path={_socket(name)}']"
     unplug = " xen_emul_unplug=unnecessary" if kind == "hvm" else ""
     series = f"-{kernel}" if kernel else ""
     lines = [
         f"name={name!r}", f"type={kind!r}", f"vcpus={vcpus}", f"memory={memory}",
         f"kernel='/host/guest/vmlinuz{series}'", f"ramdisk='/host/guest/initramfs{series}'",
         f"cmdline='console=hvc0 panic=5 loglevel=7{unplug} {cmdline}'",
-        f"disk={specs!r}", f"vif={[one.spec(name) for one in nics]!r}", channels,
+        f"disk={specs!r}", f"vif={[one.spec(name) for one in nics]!r}", CHANNELS.format(socket_of(name)),
         f"driver_domain={int(serves)}",
         "on_poweroff='destroy'", "on_reboot='destroy'", "on_crash='destroy'",
         # TCG's TSC does not look stable to Xen, which then makes every reading of it an exit: half of a guest's

@@ -60,7 +60,7 @@ def kernel_version():
     return max(found, key=lambda v: [int(n) for n in v.split("-amd64")[0].replace("-", ".").split(".")])
 
 
-def _apt_sources():
+def apt_sources():
     """The machine's own Debian sources, so that the image comes from where its packages come from."""
     etc = Path("/etc/apt")
     return [p for p in (etc / "sources.list.d" / "debian.sources", etc / "sources.list")
@@ -72,7 +72,7 @@ def _make_base(kver, out):
     run(["mmdebstrap", "--variant=minbase", "--mode=root", f"--include={','.join(DOM0_PACKAGES)}",
          "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
          "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
-         "--aptopt=Acquire::Languages \"none\"", "bookworm", tree, *_apt_sources()], timeout=900)
+         "--aptopt=Acquire::Languages \"none\"", "bookworm", tree, *apt_sources()], timeout=900)
     # Unpacked, not installed: installing a kernel makes an initramfs nobody boots.
     run(["apt-get", "download", "-q", f"linux-image-{kver}"], timeout=300, cwd=out)
     package = next(out.glob("linux-image-*.deb"))

@@ -24,6 +24,7 @@ from .watch import Watch
 
 LOCK = Path("/run/lock/xenpv-bed.lock")
 KEEP_RUNS = 8
+SCRATCH, SCRATCH_MIB = "scratch.img", 3072  # dom0's third disk: empty, and not a snapshot
 
 
 def _lock():
@@ -57,6 +58,7 @@ class Machine:
         self.accel = state["accel"]
         self.process = process
         self.share = self.dir / "share"
+        self.scratch = self.dir / SCRATCH
         self.watch = Watch(self.dir)
         self.guests = {}
         self.channel = self._connect()
@@ -82,6 +84,8 @@ class Machine:
             share = folder / "share"
             for name in ("modules", "guest", "xen/console"):
                 (share / name).mkdir(parents=True)
+            with open(folder / SCRATCH, "wb") as sparse:
+                sparse.truncate(SCRATCH_MIB << 20)
             shutil.copy(guests_kernel, share / "guest" / "vmlinuz")
             shutil.copy(made.guest_initramfs, share / "guest" / "base.cpio.xz")
             with step("booting Xen and dom0"):
@@ -125,6 +129,7 @@ class Machine:
             time.sleep(0.1)
         if running():
             os.kill(self.pid, signal.SIGKILL)
+        self.scratch.unlink(missing_ok=True)
 
     def _connect(self):
         path = self.dir / "agent.sock"
@@ -201,6 +206,8 @@ def _new_run():
     LOGS.mkdir(parents=True, exist_ok=True)
     for old in sorted(LOGS.glob("2*"))[:-KEEP_RUNS + 1]:
         shutil.rmtree(old, ignore_errors=True)
+    for old in LOGS.glob(f"2*/{SCRATCH}"):
+        old.unlink()
     folder = LOGS / time.strftime("%Y%m%d-%H%M%S")
     folder.mkdir()
     latest = LOGS / "latest"
@@ -228,6 +235,8 @@ def _spawn(made, chosen, folder, vcpus, memory, lock, detached):
         "-device", "virtio-blk-pci,drive=root",
         "-drive", f"file={made.guest_tools},if=none,id=tools,format=raw,snapshot=on",
         "-device", "virtio-blk-pci,drive=tools",
+        "-drive", f"file={folder}/{SCRATCH},if=none,id=scratch,format=raw,cache=unsafe,discard=unmap",
+        "-device", "virtio-blk-pci,drive=scratch",
         "-virtfs", f"local,path={folder}/share,mount_tag=host,security_model=none",
         "-device", "virtio-serial-pci",
         "-chardev", f"socket,id=agent,path={folder}/agent.sock,server=on,wait=off",
