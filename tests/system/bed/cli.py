@@ -34,7 +34,8 @@ def _disk(text):
 
 def up(args):
     start = time.monotonic()
-    machine = Machine.start(args.vcpus, args.memory, Path(args.modules), detached=True, kernel=args.kernel)
+    machine = Machine.start(args.vcpus, args.memory, Path(args.modules), detached=True, kernel=args.kernel,
+                            dom0=args.dom0)
     machine.channel.close()
     say(f"up after {time.monotonic() - start:.0f} s, logs in {machine.dir}")
     return 0
@@ -188,6 +189,7 @@ def parser():
     sub = verb("up", up, help="boot Xen and dom0, and leave them running")
     sub.add_argument("--vcpus", type=int, default=1, help="of dom0; two halve its I/O rate under emulation")
     sub.add_argument("--memory", type=int, default=3072, help="of dom0, MiB")
+    sub.add_argument("--dom0", choices=("pv", "pvh"), default="pv", help="the kind of dom0 (pv)")
     sub.add_argument("--modules", default=str(REPO), metavar="DIR", help="where the .ko files under test are")
     sub.add_argument("--kernel", choices=[*kernels.SERIES], help="series of dom0's kernel, if not this machine's")
     sub = verb("modules", modules, help="build the modules for another series of kernels, and print where they are")

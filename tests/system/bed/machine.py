@@ -68,8 +68,9 @@ class Machine:
     # Starting and stopping
 
     @classmethod
-    def start(cls, vcpus=1, memory=3072, modules=REPO, detached=False, kernel=None):
-        """Boots Xen and dom0 and waits for dom0's agent. memory is dom0's, in MiB. kernel: a series, for dom0."""
+    def start(cls, vcpus=1, memory=3072, modules=REPO, detached=False, kernel=None, dom0="pv"):
+        """Boots Xen and dom0 and waits for dom0's agent. memory is dom0's, in MiB; kernel a series, for dom0; dom0 its
+        kind, 'pv' or 'pvh'."""
         handle = _lock()
         if handle is None:
             raise BedError(f"a bed is up already (see {LOCK}): tests/system/xenbed down")
@@ -89,7 +90,7 @@ class Machine:
             shutil.copy(guests_kernel, share / "guest" / "vmlinuz")
             shutil.copy(made.guest_initramfs, share / "guest" / "base.cpio.xz")
             with step("booting Xen and dom0"):
-                process = _spawn(made, chosen, folder, vcpus, memory, handle, detached)
+                process = _spawn(made, chosen, folder, vcpus, memory, handle, detached, dom0)
                 state = {"pid": process.pid, "dir": str(folder), "kver": made.kver, "accel": chosen.name,
                          "factor": chosen.factor, "kernel": kernel}
                 handle.write(json.dumps(state))
@@ -222,23 +223,34 @@ def _tail(path, lines=15):
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _spawn(made, chosen, folder, vcpus, memory, lock, detached):
+# A PVH dom0's devices are behind an IOMMU, which Xen demands for one, and with them what QEMU emulates for it: a virtio
+# device that went round it would take addresses of the domain for the machine's.
+PVH_MACHINE = ["-machine", "q35", "-device", "amd-iommu"]
+BEHIND_IOMMU = ",disable-legacy=on,iommu_platform=on"
+
+
+def _spawn(made, chosen, folder, vcpus, memory, lock, detached, dom0):
     xen_options = (f"console=com1 com1=115200,8n1 dom0_mem={memory}M,max:{memory}M dom0_max_vcpus={vcpus} "
                    "loglvl=all guest_loglvl=all cpuidle=0")
     kernel_options = "console=hvc0 panic=1 loglevel=7"
+    board, virtio = [], ""
+    if dom0 == "pvh":
+        board, virtio = PVH_MACHINE, BEHIND_IOMMU
+        xen_options += " dom0=pvh"
     command = [
-        "qemu-system-x86_64", *chosen.args, "-smp", "2", "-m", str(memory + 3072), "-no-reboot",
+        "qemu-system-x86_64", *chosen.args, *board, "-smp", "2", "-m", str(memory + 3072), "-no-reboot",
         "-nodefaults", "-display", "none", "-monitor", "none", "-serial", f"file:{folder}/xen.log",
         "-kernel", made.xen, "-append", xen_options,
         "-initrd", f"{made.kernel} {kernel_options},{made.dom0_initramfs}",
         "-drive", f"file={made.dom0_root},if=none,id=root,format=raw,cache=unsafe,snapshot=on",
-        "-device", "virtio-blk-pci,drive=root",
+        "-device", f"virtio-blk-pci,drive=root{virtio}",
         "-drive", f"file={made.guest_tools},if=none,id=tools,format=raw,snapshot=on",
-        "-device", "virtio-blk-pci,drive=tools",
+        "-device", f"virtio-blk-pci,drive=tools{virtio}",
         "-drive", f"file={folder}/{SCRATCH},if=none,id=scratch,format=raw,cache=unsafe,discard=unmap",
-        "-device", "virtio-blk-pci,drive=scratch",
-        "-virtfs", f"local,path={folder}/share,mount_tag=host,security_model=none",
-        "-device", "virtio-serial-pci",
+        "-device", f"virtio-blk-pci,drive=scratch{virtio}",
+        "-fsdev", f"local,id=share,path={folder}/share,security_model=none",
+        "-device", f"virtio-9p-pci,fsdev=share,mount_tag=host{virtio}",
+        "-device", f"virtio-serial-pci{virtio}",
         "-chardev", f"socket,id=agent,path={folder}/agent.sock,server=on,wait=off",
         "-device", "virtserialport,chardev=agent,name=bed",
     ]
