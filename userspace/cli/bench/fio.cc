@@ -11,7 +11,7 @@
 namespace xenpv::cli::bench {
 namespace {
 
-using json = nlohmann::json;
+using json = nlohmann::ordered_json;
 
 constexpr int bins_per_octave = 4;
 constexpr double ns_per_us = 1000;

@@ -9,7 +9,7 @@
 namespace xenpv::cli::bench {
 namespace {
 
-using json = nlohmann::json;
+using json = nlohmann::ordered_json;
 
 std::string advice_for(const std::string &error)
 {

@@ -9,7 +9,7 @@
 namespace xenpv::cli::report {
 namespace {
 
-constexpr double width = 480, line = 24, thick = 15, gap = 8, margin = 6;
+constexpr double line = 24, thick = 15, gap = 8, margin = 6;
 constexpr double letter = 6.4; // width of the mean letter at 12 units, a little more than fonts have
 
 double most(const bar &one)
@@ -59,7 +59,7 @@ std::string bar_chart(const std::string &title, const std::vector<bar> &bars, do
 		y += line;
 	}
 	content += fmt::format("<path class=\"axis\" d=\"M{} 2V{}\"/>", at(left), at(y));
-	return picture(width, y + 2, title, content);
+	return picture(y + 2, title, content);
 }
 
 } // namespace xenpv::cli::report

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int width = 1240, least_height = 600, most_height = 30000;
+constexpr int page_width = 1240, least_height = 600, most_height = 30000;
 constexpr auto patience = std::chrono::seconds(120);
 
 // What the browser wants to keep, and the page as it is measured.
@@ -88,7 +88,7 @@ int height_of(const std::string &browser, const std::string &html, const fs::pat
 					      << "<script>document.title = 'high ' + "
 						 "document.documentElement.getBoundingClientRect().height</script>";
 	const child_result said = ask(
-		browser, home, {fmt::format("--window-size={},{}", width, least_height), "--dump-dom", url_of(copy)});
+		browser, home, {fmt::format("--window-size={},{}", page_width, least_height), "--dump-dom", url_of(copy)});
 	const size_t found = said.out.find("<title>high ");
 	const int height = found == std::string::npos ? 0 : std::atoi(said.out.c_str() + found + 12);
 	if (height <= 0)
@@ -119,7 +119,7 @@ void take_picture(const std::string &browser, const std::string &html, const std
 	const fs::path picture = home.path / "page.png";
 	(void)ask(
 		browser, home.path,
-		{fmt::format("--window-size={},{}", width, height), "--screenshot=" + picture.string(), url_of(html)});
+		{fmt::format("--window-size={},{}", page_width, height), "--screenshot=" + picture.string(), url_of(html)});
 	std::error_code error;
 	fs::copy_file(picture, png, fs::copy_options::overwrite_existing, error);
 	if (error)

@@ -10,7 +10,7 @@
 namespace xenpv::cli::report {
 namespace {
 
-constexpr double width = 480, height = 190, left = 40, right = 466, top = 10, bottom = 156;
+constexpr double height = 190, left = 40, right = 466, top = 10, bottom = 156;
 constexpr double negligible = 0.0002; // a single request among thousands is not to stretch the axis
 
 struct frame {
@@ -98,7 +98,7 @@ std::string latency_chart(const std::string &title, const std::vector<curve> &cu
 	std::string content = axes(in);
 	for (const curve &one : curves)
 		content += shape(one, in);
-	return picture(width, height, title, content);
+	return picture(height, title, content);
 }
 
 } // namespace xenpv::cli::report

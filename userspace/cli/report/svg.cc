@@ -62,7 +62,7 @@ std::string fitted(const std::string &text, size_t characters)
 	return seen <= characters ? text : text.substr(0, end) + "…";
 }
 
-std::string picture(double width, double height, const std::string &title, const std::string &content)
+std::string picture(double height, const std::string &title, const std::string &content)
 {
 	return fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\"><title>{}</title>{}</svg>\n",
 			   at(width), at(height), escaped(title), escaped(title), content);

@@ -21,7 +21,10 @@ enum class anchor { start, middle, end };
 // At most so many characters, an ellipsis for the rest.
 [[nodiscard]] std::string fitted(const std::string &text, size_t characters);
 
+// All pictures are as wide, in CSS pixels.
+constexpr double width = 480;
+
 // The picture itself, described for those who do not see it.
-[[nodiscard]] std::string picture(double width, double height, const std::string &title, const std::string &content);
+[[nodiscard]] std::string picture(double height, const std::string &title, const std::string &content);
 
 } // namespace xenpv::cli::report

@@ -12,7 +12,7 @@
 namespace xenpv::cli {
 namespace {
 
-constexpr std::size_t most_names = 4096;
+constexpr std::size_t most_entries = 4096;
 
 } // namespace
 
@@ -59,7 +59,7 @@ std::vector<std::string> tree::list(const std::string &path)
 	std::filesystem::directory_iterator entries(at(path), error);
 	if (error == std::errc::permission_denied)
 		denied_.insert(path);
-	for (; !error && entries != std::filesystem::directory_iterator() && names.size() < most_names;
+	for (; !error && entries != std::filesystem::directory_iterator() && names.size() < most_entries;
 	     entries.increment(error))
 		names.push_back(entries->path().filename().string());
 	std::sort(names.begin(), names.end());

@@ -9,7 +9,7 @@
 namespace xenpv::cli {
 namespace {
 
-constexpr std::size_t most_queues = 64;
+constexpr std::size_t most_shown_queues = 64;
 
 void add(counters &to, std::string_view line)
 {
@@ -36,7 +36,7 @@ void read_driver(const std::string &text, insight &in)
 		const auto fields = words(line);
 		if (fields.size() == 2 && fields[0] == "state")
 			in.state = printable(fields[1], 32);
-		else if (fields.size() == 2 && fields[0] == "queue" && in.queues.size() < most_queues)
+		else if (fields.size() == 2 && fields[0] == "queue" && in.queues.size() < most_shown_queues)
 			in.queues.emplace_back();
 		else
 			add(in.queues.empty() ? in.facts : in.queues.back(), line);
