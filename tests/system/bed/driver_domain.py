@@ -9,7 +9,7 @@ from . import devices, nics
 from .layout import BedError, step
 
 XL = "/usr/lib/xen-4.17/bin/xl"
-PROGRAMS = f"{XL} /usr/bin/xenstore-* /usr/bin/logger /usr/bin/stat /usr/bin/flock /usr/sbin/losetup"
+PROGRAMS = f"{XL} /bin/bash /usr/bin/xenstore-* /usr/bin/logger /usr/bin/stat /usr/bin/flock /usr/sbin/losetup"
 MODULES = ["xenfs", "xen-privcmd", "xen-evtchn", "xen-gntdev", "bridge", "brd"]
 CARRIER = "xvdy"  # brings the programs
 RAMDISK = "/dev/ram0"
@@ -18,6 +18,7 @@ libraries=$(ldd {PROGRAMS} 2>/dev/null | awk '$2 == "=>" {{ print $3 }}' | sort 
 tar -ch -C / $(for f in {PROGRAMS} $libraries /etc/xen/scripts; do echo "${{f#/}}"; done)"""
 START = f"""
 mkdir -p /var/log/xen /var/lib/xen /run/xen /run/lock /etc/xen
+ln -sfn /proc/self/fd /dev/fd && ln -sfn fd/0 /dev/stdin  # as the scripts' locks want them
 ln -sfn /run /var/run && ln -sfn /run/lock /var/lock
 touch /etc/xen/xl.conf
 mount -t xenfs xenfs /proc/xen
