@@ -49,10 +49,13 @@ def test_compare_refuses(files, tmp_path):
 
 
 def test_names_cannot_reach_into_the_terminal(tmp_path):
-    rows = [samples.row("w\x1b[2J", "xenpv\x07", "iops", "IOPS", [1])]
-    path = tmp_path / "hostile.json"
-    path.write_text(json.dumps(samples.results(rows)))
-    assert "\x1b" not in xenpv("bench", "--compare", path, path).stdout
+    common = samples.row("w\x1b[2J", "xenpv\x07", "iops", "IOPS", [1])
+    only = samples.row("x\x1b[2J", "emulated\x07", "iops", "IOPS", [1])
+    paths = [tmp_path / "hostile.json", tmp_path / "other.json"]
+    for path, rows in zip(paths, ([common, only], [common])):
+        path.write_text(json.dumps(samples.results(rows)))
+    said = xenpv("bench", "--compare", *paths).stdout
+    assert "only in A: x" in said and "\x1b" not in said and "\x07" not in said
 
 
 def test_jobs_are_listed_with_their_commands():

@@ -65,7 +65,8 @@ def measured(guest, *arguments):
 
 
 def test_disks_are_measured(guest, ide, pv_disk):
-    done, found = measured(guest, "--job 'random write 4 KiB QD32' --job 'sequential read'")
+    done, found = measured(guest, f"--disk {ide} --disk {pv_disk} --job 'random write 4 KiB QD32' "
+                                  "--job 'sequential read'")
     rows = {(row["workload"], row["device"]): row for row in found["rows"] if not row["metric"].startswith("latency")}
     assert set(rows) == {(workload, device) for device in ("emulated", "xenpv")
                          for workload in ("random write 4 KiB QD32", "sequential read 128 KiB QD8")}
@@ -77,9 +78,17 @@ def test_disks_are_measured(guest, ide, pv_disk):
     assert "xenpv/emulated" in done.out
     where = found["environment"]
     assert where["mode"] == "PVHVM" and "xenpv_blkfront" in where["disk xvde"] and where["fio"].startswith("fio-")
-    # What it wrote is there, and from now on nobody writes over it unasked.
-    again = bench(guest, SHORT, "--disk", pv_disk, "--job QD1 --reads-only -o again.json")
-    assert again.rc == 0 and "only read" in again.err, again.err
+    # Whom nobody has named is only read; what was written there is no blank disk any more.
+
+    def content():
+        return guest.run(f"head -c 64M {pv_disk} | sha256sum", timeout=60).out
+
+    wrote = content()
+    again = bench(guest, SHORT, "--only disk --job QD1 -o again.json")
+    assert again.rc == 0 and "only reads are measured" in again.err, again.err
+    named = bench(guest, SHORT, "--disk", pv_disk, "--job QD1 -o named.json")
+    assert named.rc == 1 and "is not blank: it is not written to" in named.err, named.err
+    assert content() == wrote
 
 
 def test_nics_are_measured(guest, undisturbed):

@@ -30,6 +30,7 @@ public:
 		put("proc/self/mountinfo", "");
 		put("proc/swaps", "Filename Type Size Used Priority\n");
 		disk("sda", "devices/pci0/0000:00:01.1", "pci", "ata_piix", "ata1/host0/0:0:0:0");
+		put("sys/block/sda/size", "16384\n"); // of the PV ones' size it might be one of them
 		disk("xvdb", "devices/vbd-51728", "xen", "vbd", "");
 		disk("xvdc", "devices/vbd-51744", "xen", "xenpv_blkfront", "");
 		disk("loop0", "devices/virtual/block/loop", "", "", "");
@@ -55,6 +56,8 @@ public:
 			return;
 		fs::create_symlink(root / "sys/bus" / bus, folder / "subsystem");
 		fs::create_symlink(root / "sys/bus" / bus / "drivers" / driver, folder / "driver");
+		if (bus == "pci")
+			put("sys/" + at + "/subsystem_vendor", "0x1af4\n");
 	}
 
 	void disk(const std::string &name, const std::string &at, const std::string &bus, const std::string &driver,
@@ -85,7 +88,7 @@ public:
 // Programs as they answer; blkid tells of one disk.
 struct programs {
 	bool fio = true, iperf = true, blkid = true;
-	std::string signed_disk, signature;
+	std::string signed_disk, signature, blkid_says;
 	mutable std::vector<std::string> called;
 
 	tool_output operator()(const std::vector<std::string> &argv) const
@@ -98,7 +101,7 @@ struct programs {
 			return gone("blkid");
 		if (argv[0] == "blkid")
 			return signed_disk.empty() || !argv.back().ends_with(signed_disk)
-				       ? tool_output{false, false, 2}
+				       ? tool_output{false, false, 2, "", blkid_says}
 				       : tool_output{false, false, 0, signature};
 		if ((argv[0] == "fio" && !fio) || (argv[0] == "iperf3" && !iperf))
 			return gone(argv[0]);
@@ -187,14 +190,35 @@ BOOST_AUTO_TEST_CASE(several_of_a_kind_are_told_apart)
 			      });
 }
 
-BOOST_AUTO_TEST_CASE(blank_disks_are_measured_without_being_named)
+BOOST_AUTO_TEST_CASE(a_controller_that_is_not_qemus_is_not_emulated)
+{
+	const guest in;
+	in.put("sys/devices/pci0/0000:00:01.1/subsystem_vendor", "0x8086\n");
+	in.put("sys/devices/pci0/0000:00:04.0/subsystem_vendor", "0x8086\n");
+	BOOST_TEST(find_disks(in.root)[1].kind == "other");
+	BOOST_TEST(find_nics(in.root)[0].kind == "other");
+}
+
+BOOST_AUTO_TEST_CASE(disks_that_nobody_named_are_only_read)
 {
 	const guest in;
 	const prepared found = attempt(in, {});
 	BOOST_TEST(found.complaint == "");
-	BOOST_TEST(found.labels() == "emulated! intree! xenpv! ");
+	BOOST_TEST(found.labels() == "emulated intree xenpv ");
+	BOOST_TEST(found.made.claims.empty());
+	BOOST_TEST(found.notes("only reads are measured: a disk that is to be written to has to be named"));
 	BOOST_TEST(found.notes("the network is not measured"));
 	BOOST_TEST(found.notes("no counters of xenpv_blkfront"));
+}
+
+BOOST_AUTO_TEST_CASE(blank_disks_that_are_named_are_written_to)
+{
+	const guest in;
+	const prepared found = attempt(in, on_disks({"sda", "/dev/xvdc"}));
+	BOOST_TEST(found.complaint == "");
+	BOOST_TEST(found.labels() == "emulated! xenpv! ");
+	BOOST_TEST(found.made.claims.size() == 2u);
+	BOOST_TEST(!found.notes("only reads"));
 }
 
 BOOST_AUTO_TEST_CASE(what_holds_data_is_not_written_to)
@@ -203,10 +227,6 @@ BOOST_AUTO_TEST_CASE(what_holds_data_is_not_written_to)
 	programs with;
 	with.signed_disk = "xvdb";
 	with.signature = "DEVNAME=/dev/xvdb\nTYPE=ext4\nUSAGE=filesystem\n";
-	// Found by itself: read only, and said. Named: refused, unless forced by its own name.
-	const prepared found = attempt(in, {}, with);
-	BOOST_TEST(found.labels() == "emulated! intree xenpv! ");
-	BOOST_TEST(found.notes("/dev/xvdb has a signature of ext4: only reads"));
 	const prepared named = attempt(in, on_disks({"/dev/xvdb"}), with);
 	BOOST_TEST(named.says("/dev/xvdb has a signature of ext4: it is not written to"), named.complaint);
 	BOOST_TEST(named.says("--force-write /dev/xvdb"), named.complaint);
@@ -223,6 +243,9 @@ BOOST_AUTO_TEST_CASE(what_holds_data_is_not_written_to)
 	BOOST_TEST(attempt(in, reads, with).labels() == "intree ");
 	with.signature = "PTTYPE=gpt\n";
 	BOOST_TEST(attempt(in, on_disks({"xvdb"}), with).says("has a partition table (gpt)"));
+	with.signed_disk = "";
+	with.blkid_says = "error: /dev/xvdb: Input/output error";
+	BOOST_TEST(attempt(in, on_disks({"xvdb"}), with).says("cannot be told"));
 	with.blkid = false;
 	BOOST_TEST(attempt(in, on_disks({"xvdb"}), with).says("cannot be told: there is no blkid"));
 }
@@ -234,12 +257,12 @@ BOOST_AUTO_TEST_CASE(partitions_holders_and_what_is_not_blank)
 	BOOST_TEST(attempt(in, on_disks({"xvdb"})).says("has 1 partition:"));
 	fs::create_directories(in.root / "sys/block/xvdc/holders/dm-0");
 	BOOST_TEST(attempt(in, on_disks({"xvdc"})).says("is held by dm-0"));
-	// An earlier bench leaves what has no signature. Nobody writes over that unasked.
+	// A database on the raw disk has no signature; nor has what an earlier bench leaves.
 	std::fstream(in.root / "dev/sda").seekp(3 << 20).write("data", 4);
-	const prepared found = attempt(in, {});
-	BOOST_TEST(found.labels() == "emulated intree xenpv ", found.labels());
-	BOOST_TEST(found.notes("/dev/sda is not blank"));
-	BOOST_TEST(attempt(in, on_disks({"sda"})).labels() == "emulated! ");
+	BOOST_TEST(attempt(in, on_disks({"sda"})).says("/dev/sda is not blank: it is not written to"));
+	wishes forced;
+	forced.force_write = {"/dev/sda"};
+	BOOST_TEST(attempt(in, forced).labels() == "emulated! ");
 }
 
 BOOST_AUTO_TEST_CASE(what_is_in_use_is_not_even_written_to_by_force)
@@ -254,7 +277,50 @@ BOOST_AUTO_TEST_CASE(what_is_in_use_is_not_even_written_to_by_force)
 	BOOST_TEST(mounted.status == 1);
 	forced.force_write = {"/dev/xvdc"};
 	BOOST_TEST(attempt(in, forced).says("is swap space in use"));
-	BOOST_TEST(attempt(in, {}).labels() == "emulated! intree xenpv ");
+	BOOST_TEST(attempt(in, {}).labels() == "emulated intree xenpv ");
+}
+
+BOOST_AUTO_TEST_CASE(one_disk_under_two_names_is_not_written_to_while_either_is_in_use)
+{
+	const guest in;
+	in.put("sys/block/sda/size", "8192\n");
+	wishes forced;
+	forced.force_write = {"/dev/xvdb"};
+	BOOST_TEST(attempt(in, forced).labels() == "intree! ");
+	in.put("proc/self/mountinfo", "22 1 202: / / rw - ext4 /dev/sda1 rw\n");
+	const prepared root = attempt(in, forced);
+	BOOST_TEST(root.says("/dev/xvdb is as large as /dev/sda and may be the same disk, which is mounted at /:"),
+		   root.complaint);
+	in.put("proc/self/mountinfo", "");
+	BOOST_TEST(attempt(in, on_disks({"sda", "xvdb"})).says("which is to be written to as well / name one"));
+	// Only the first four have twins.
+	in.disk("xvde", "devices/vbd-51776", "xen", "vbd", "");
+	BOOST_TEST(attempt(in, on_disks({"sda", "xvde"})).labels() == "emulated! intree! ");
+}
+
+BOOST_AUTO_TEST_CASE(in_dom0_only_what_is_named_is_touched)
+{
+	const guest in;
+	in.put("proc/xen/capabilities", "control_d\n");
+	wishes what;
+	what.nics = {"eth0"};
+	what.server = "10.0.0.1";
+	BOOST_TEST(attempt(in, what).labels() == "emulated ");
+	what.nics.clear();
+	what.disks = {"xvdb"};
+	what.reads_only = true;
+	BOOST_TEST(attempt(in, what).says("no NIC is named / name one: --nic NAME"));
+	what.server = "";
+	BOOST_TEST(attempt(in, what).labels() == "intree ");
+	// Not every backend holds the disks that it serves.
+	what.reads_only = false;
+	BOOST_TEST(attempt(in, what).says("may be a guest's disk"));
+	what.force_write = {"/dev/xvdb"};
+	BOOST_TEST(attempt(in, what).labels() == "intree! ");
+	in.put("sys/block/xvdb/dev", "253:17\n");
+	in.put("sys/bus/xen-backend/devices/vbd-3-51712/physical_device", "fd:11\n");
+	const prepared served = attempt(in, what);
+	BOOST_TEST(served.says("/dev/xvdb is a guest's disk, vbd-3-51712: it is not written to"), served.complaint);
 }
 
 BOOST_AUTO_TEST_CASE(missing_programs_and_places_are_named)
@@ -283,6 +349,7 @@ BOOST_AUTO_TEST_CASE(missing_programs_and_places_are_named)
 	const prepared bare_metal = attempt(in, {});
 	BOOST_TEST((bare_metal.says("this is no guest of Xen") && bare_metal.status == 4));
 	BOOST_TEST(attempt(in, on_disks({"loop0"})).labels() == "other loop0! ");
+	BOOST_TEST(attempt(in, on_disks({"loop0"})).made.nics.empty());
 }
 
 BOOST_AUTO_TEST_CASE(a_guest_with_nothing_says_so)
@@ -350,7 +417,7 @@ struct played {
 BOOST_AUTO_TEST_CASE(a_whole_run_saves_after_each_round)
 {
 	const guest in;
-	wishes what;
+	wishes what = on_disks({"sda", "xvdb", "xvdc"});
 	what.server = "10.0.0.1";
 	const prepared ready = attempt(in, what);
 	const auto plan = make_plan(ready.made.disks, ready.made.nics.size(), {1, 2, 1});
@@ -378,7 +445,7 @@ BOOST_AUTO_TEST_CASE(a_whole_run_saves_after_each_round)
 BOOST_AUTO_TEST_CASE(an_interrupted_run_keeps_what_there_is)
 {
 	const guest in;
-	const prepared ready = attempt(in, {});
+	const prepared ready = attempt(in, on_disks({"sda", "xvdb", "xvdc"}));
 	const auto plan = make_plan(ready.made.disks, 0, {1, 2, 0});
 	played by{in, 0, 4};
 	const run_tool run = [&](const auto &argv, std::chrono::seconds) { return by(argv); };

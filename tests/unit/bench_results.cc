@@ -161,6 +161,8 @@ BOOST_AUTO_TEST_CASE(other_versions_and_formats_are_refused)
 	BOOST_TEST(says(reading(edited("90.0", "null")), "row 0 has in \"runs\""));
 	BOOST_TEST(says(reading(edited("0.0625", "\"many\"")), "row 1 has a counter"));
 	BOOST_TEST(says(reading(edited("\"upper_us\"", "\"upper_ms\"")), "row 1 histogram has no numbers"));
+	for (const char *share : {"2e5", "-0.1", "1.01"}) // a page would be drawn to this scale
+		BOOST_TEST(says(reading(edited("0.25", share)), "row 1 histogram does not fit together"), share);
 	const std::string deep(100000, '['), closed = deep + std::string(100000, ']');
 	for (const std::string &text : {deep, closed, edited("\"6.1\"", closed), edited("90.0", closed),
 					edited("\"version\": 1", "\"version\": " + closed)})

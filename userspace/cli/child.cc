@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <cli/child.hpp>
 
+#include <cli/source/text.hpp>
+
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -136,6 +138,18 @@ void feed(pipe_pair &in, const std::string &input, std::size_t &written)
 	in.close_end(1);
 }
 
+// False when it has not ended after a few seconds: a program that waits for a disk that does not answer cannot be killed.
+bool await_end(pid_t pid, int &status)
+{
+	const auto deadline = clock::now() + std::chrono::seconds(5);
+	while (waitpid(pid, &status, WNOHANG) != pid) {
+		if (clock::now() >= deadline)
+			return false;
+		poll(nullptr, 0, poll_ms);
+	}
+	return true;
+}
+
 } // namespace
 
 child_result run_child(const std::vector<std::string> &argv, const child_options &options)
@@ -184,8 +198,8 @@ child_result run_child(const std::vector<std::string> &argv, const child_options
 		result.stopped = !result.timed_out && options.tick && !options.tick();
 		if (result.timed_out || result.stopped) {
 			kill(-pid, SIGKILL);
-			while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-			}
+			if (!await_end(pid, status))
+				status = SIGKILL; // it hangs in the kernel, and ends when that lets it go
 			ended = true;
 		}
 	}
@@ -222,7 +236,7 @@ std::string describe(const std::vector<std::string> &argv, const child_result &r
 		said.resize(200);
 	const std::string how = result.signal != 0 ? fmt::format("ended by signal {}", result.signal)
 						   : fmt::format("exited with {}", result.status);
-	return said.empty() ? fmt::format("{}: {}", name, how) : fmt::format("{}: {}: {}", name, how, said);
+	return said.empty() ? fmt::format("{}: {}", name, how) : fmt::format("{}: {}: {}", name, how, printable(said));
 }
 
 } // namespace xenpv::cli

@@ -5,7 +5,6 @@
 #include <cli/bench/compare.hpp>
 #include <cli/bench/environment.hpp>
 #include <cli/bench/failure.hpp>
-#include <cli/bench/guard.hpp>
 #include <cli/bench/results_file.hpp>
 #include <cli/bench/session.hpp>
 #include <cli/bench/table.hpp>
@@ -13,6 +12,7 @@
 #include <cli/context.hpp>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <csignal>
 #include <ctime>
 #include <fmt/format.h>
@@ -35,23 +35,26 @@ class watched_signals {
 public:
 	watched_signals()
 	{
-		struct sigaction ours {};
-		ours.sa_handler = on_signal;
 		ended_by = 0;
-		sigaction(SIGINT, &ours, &interrupt_);
-		sigaction(SIGTERM, &ours, &terminate_);
+		for (size_t i = 0; i < numbers.size(); ++i) {
+			struct sigaction ours {};
+			ours.sa_handler = on_signal;
+			sigaction(numbers[i], nullptr, &before_[i]);
+			if (before_[i].sa_handler != SIG_IGN) // under nohup a line that hangs up is not to end it
+				sigaction(numbers[i], &ours, nullptr);
+		}
 	}
 	watched_signals(const watched_signals &) = delete;
 	watched_signals &operator=(const watched_signals &) = delete;
 	~watched_signals()
 	{
-		sigaction(SIGINT, &interrupt_, nullptr);
-		sigaction(SIGTERM, &terminate_, nullptr);
+		for (size_t i = 0; i < numbers.size(); ++i)
+			sigaction(numbers[i], &before_[i], nullptr);
 	}
 
 private:
-	struct sigaction interrupt_ {};
-	struct sigaction terminate_ {};
+	static constexpr std::array<int, 4> numbers = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	std::array<struct sigaction, numbers.size()> before_{};
 };
 
 struct options {
@@ -146,11 +149,6 @@ void measure(const options &given, context &ctx)
 	const bench::preparation ready = bench::prepare(given.wishes, ctx.root, run, bench::system_address);
 	const std::string output = given.output.empty() ? default_name() : given.output;
 	bench::check_writable(output);
-	std::vector<bench::reserved> reserved;
-	for (const bench::disk_part &part : ready.disks)
-		if (part.writes)
-			reserved.emplace_back(ctx.at("/dev/" + part.disk.name).string());
-
 	bench::results made;
 	made.environment =
 		bench::environment(ctx.root, ready.disks, ready.nics, given.wishes.server, given.wishes.take, run);
@@ -202,7 +200,7 @@ void add_bench(CLI::App &app, context &ctx)
 		->type_name("TEXT");
 	sub->add_flag("--reads-only", wishes.reads_only, "leave the jobs that write out, for disks with data on them");
 	sub->add_option("--force-write", wishes.force_write,
-			"measure this disk and DESTROY WHAT IS ON IT (repeatable); never one that is in use")
+			"measure this disk and DESTROY WHAT IS ON IT (repeatable); not one that is in use")
 		->type_name("/dev/NAME");
 	sub->add_option("--runtime", wishes.take.runtime, "seconds of each run")
 		->check(CLI::Range(1, 3600))
@@ -232,9 +230,9 @@ What is emulated or PV is told by the driver. In dom0 and outside of Xen, and fo
 passed-through devices, name what to measure. A network is measured against another
 machine that runs iperf3 -s, best dom0 or one behind the same bridge.
 
-A disk is written to when it is blank, or when you name it and it has no partition
-table and no signature that blkid knows. One in use is never written to. Disks with
-data that nobody named are only read. --force-write names one whose content may go.
+A disk is written to when you name it and it is blank; disks that nobody named are
+only read. --force-write names one whose content may go, and in dom0 any that is to
+be written to. One in use is never written to.
 
 Two NICs in one network answer for each other unless they are told not to:
   sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2
@@ -244,7 +242,7 @@ environment, and per request or packet what our drivers and the guest counted.
 
 Examples:
   xenpv bench --server 10.0.0.1
-  xenpv bench --disk /dev/sda --disk /dev/xvdb --reads-only -o today.json
+  xenpv bench --disk /dev/sda --disk /dev/xvde -o today.json
   xenpv bench --compare yesterday.json today.json
 )");
 	sub->callback([given, &ctx] {

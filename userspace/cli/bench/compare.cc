@@ -111,8 +111,8 @@ std::string compare_table(const comparison &of, const std::string &name_a, const
 	all += aligned(lines);
 	for (const auto &[rows, name] : {std::pair(&of.only_a, "A"), std::pair(&of.only_b, "B")})
 		for (const row *r : *rows)
-			all += std::string("only in ") + name + ": " + r->workload + ", " + r->device + ", " +
-			       r->metric + "\n";
+			all += std::string("only in ") + name + ": " +
+			       printable(r->workload + ", " + r->device + ", " + r->metric, 400) + "\n";
 	if (!of.differences.empty())
 		all += "\nmeasured under different circumstances (A | B):\n";
 	for (const std::string &one : of.differences)

@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t sector = 512; // of sysfs, whatever the disk's own is
 
-// What QEMU emulates for guests of Xen. A passed-through controller may have the same driver: --disk names what to
-// take.
+// What QEMU emulates for guests of Xen. A passed-through or a real controller may have the same driver, but not the
+// subsystem vendor.
 constexpr std::array<std::string_view, 13> emulated = {"ata_piix", "pata_acpi",    "ata_generic", "ahci",   "sym53c8xx",
 						       "mptspi",   "megaraid_sas", "e1000",       "e1000e", "8139cp",
 						       "8139too",  "pcnet32",      "ne2k-pci"};
@@ -52,7 +52,9 @@ void tell_driver(const fs::path &device_dir, device &of)
 			return;
 		}
 		of.driver = driver;
-		if (bus == "pci" && std::find(emulated.begin(), emulated.end(), driver) != emulated.end())
+		const bool known = std::find(emulated.begin(), emulated.end(), driver) != emulated.end();
+		const std::string vendor = line_of(at / "subsystem_vendor");
+		if (bus == "pci" && known && (vendor == "0x1af4" || vendor == "0x5853" || vendor == "0x0000"))
 			of.kind = "emulated";
 		return;
 	}

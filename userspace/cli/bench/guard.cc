@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <sstream>
@@ -48,20 +49,19 @@ bool swapped_to(const std::string &name, const fs::path &root)
 	return false;
 }
 
-// Empty when the kernel knows of no user.
-std::string user_of(const fs::path &disk, const fs::path &root)
+// In-tree blkback does not hold the disk that it serves, but says which it is, in hexadecimal.
+std::string served_as(const std::string &number, const fs::path &root)
 {
-	for (const fs::path &part : with_partitions(disk)) {
-		const std::string name = part.filename().string();
-		const std::string of = part == disk ? "" : " (" + name + ")";
-		if (const std::string point = mounted_at(line_of(part / "dev"), root); !point.empty())
-			return "is mounted at " + point + of;
-		if (swapped_to(name, root))
-			return "is swap space in use" + of;
-		std::error_code none;
-		for (const auto &holder : fs::directory_iterator(part / "holders", none))
-			return "is held by " + holder.path().filename().string() + of;
-	}
+	const size_t colon = number.find(':');
+	if (colon == std::string::npos)
+		return "";
+	std::ostringstream hex;
+	hex << std::hex << std::strtoul(number.c_str(), nullptr, 10) << ':'
+	    << std::strtoul(number.c_str() + colon + 1, nullptr, 10);
+	std::error_code none;
+	for (const auto &backend : fs::directory_iterator(root / "sys/bus/xen-backend/devices", none))
+		if (line_of(backend.path() / "physical_device") == hex.str())
+			return backend.path().filename().string();
 	return "";
 }
 
@@ -74,7 +74,8 @@ std::string signature(const std::string &path, const run_tool &run)
 	if (said.missing)
 		throw cannot("whether " + path + " holds data cannot be told: there is no blkid",
 			     "apt install util-linux");
-	if (said.status == nothing_found)
+	// It says the same by this status when it could not look, but then not in silence.
+	if (said.status == nothing_found && said.err.empty())
 		return "";
 	if (said.status == ambivalent)
 		return "has signatures of several kinds";
@@ -93,7 +94,7 @@ std::string signature(const std::string &path, const run_tool &run)
 }
 
 // The first MiB, the last one, and places between them.
-bool is_blank(int fd)
+bool is_blank(int fd, const std::string &path)
 {
 	constexpr off_t piece = 1 << 20;
 	constexpr off_t spots = 64;
@@ -101,7 +102,10 @@ bool is_blank(int fd)
 	std::vector<char> buffer(static_cast<size_t>(piece));
 	const auto zero = [&](off_t at, size_t size) {
 		const ssize_t got = ::pread(fd, buffer.data(), size, at);
-		return got >= 0 && std::all_of(buffer.begin(), buffer.begin() + got, [](char c) { return c == 0; });
+		if (got < 0)
+			throw gone_wrong("cannot read " + path + ": " + std::strerror(errno),
+					 "see the kernel's log (dmesg)");
+		return std::all_of(buffer.begin(), buffer.begin() + got, [](char c) { return c == 0; });
 	};
 	const off_t end = ::lseek(fd, 0, SEEK_END);
 	if (!zero(0, buffer.size()) || (end > piece && !zero(end - piece, buffer.size())))
@@ -110,11 +114,6 @@ bool is_blank(int fd)
 		if (!zero(end / spots * i / 4096 * 4096, spot))
 			return false;
 	return true;
-}
-
-int open_alone(const std::string &path, int how)
-{
-	return ::open(path.c_str(), how | O_EXCL | O_CLOEXEC | O_NONBLOCK);
 }
 
 [[noreturn]] void cannot_open(const std::string &path, int error)
@@ -127,26 +126,24 @@ int open_alone(const std::string &path, int how)
 
 } // namespace
 
-finding inspect_disk(const std::string &name, const fs::path &root, const run_tool &run)
+std::string user_of(const std::string &name, const fs::path &root)
 {
 	const fs::path disk = root / "sys/block" / name;
-	const std::string path = (root / "dev" / name).string();
-	if (const std::string user = user_of(disk, root); !user.empty())
-		return {content::in_use, user};
-	const int fd = open_alone(path, O_RDONLY);
-	if (fd < 0 && errno == EBUSY)
-		return {content::in_use, "is in use by another program or the kernel"};
-	if (fd < 0)
-		cannot_open(path, errno);
-	const bool blank = is_blank(fd);
-	(void)::close(fd);
-	if (const size_t parts = with_partitions(disk).size() - 1; parts != 0)
-		return {content::data, "has " + std::to_string(parts) + (parts == 1 ? " partition" : " partitions")};
-	if (const std::string found = signature(path, run); !found.empty())
-		return {content::data, found};
-	if (!blank)
-		return {content::unsigned_data, "is not blank"};
-	return {content::blank, ""};
+	for (const fs::path &part : with_partitions(disk)) {
+		const std::string own = part.filename().string();
+		const std::string of = part == disk ? "" : " (" + own + ")";
+		const std::string number = line_of(part / "dev");
+		if (const std::string point = mounted_at(number, root); !point.empty())
+			return "is mounted at " + point + of;
+		if (swapped_to(own, root))
+			return "is swap space in use" + of;
+		if (const std::string backend = served_as(number, root); !backend.empty())
+			return "is a guest's disk, " + backend + of;
+		std::error_code none;
+		for (const auto &holder : fs::directory_iterator(part / "holders", none))
+			return "is held by " + holder.path().filename().string() + of;
+	}
+	return "";
 }
 
 void check_access(const std::string &name, const fs::path &root)
@@ -156,21 +153,43 @@ void check_access(const std::string &name, const fs::path &root)
 		cannot_open(path, errno);
 }
 
-reserved::reserved(const std::string &path) : fd_(open_alone(path, O_RDWR))
+claim::claim(const std::string &name, const fs::path &root)
+	: disk_(root / "sys/block" / name), path_((root / "dev" / name).string()),
+	  fd_(::open(path_.c_str(), O_RDWR | O_EXCL | O_NONBLOCK)) // no O_CLOEXEC: see above
 {
-	if (fd_ < 0 && errno == EBUSY)
-		throw gone_wrong(path + " is in use by another program or the kernel",
-				 "end its use (umount, swapoff), or measure another disk");
-	if (fd_ < 0)
-		cannot_open(path, errno);
+	const int error = errno;
+	const bool busy = fd_ < 0 && error == EBUSY;
+	if (fd_ < 0 && !busy)
+		cannot_open(path_, error);
+	std::string user = user_of(name, root);
+	if (user.empty() && busy)
+		user = "is in use by another program or the kernel";
+	if (user.empty())
+		return;
+	if (fd_ >= 0)
+		(void)::close(fd_);
+	throw gone_wrong("/dev/" + name + " " + user + ": it is not written to",
+			 "end its use first, or measure without writing: --reads-only");
 }
 
-reserved::reserved(reserved &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+claim::claim(claim &&other) noexcept
+	: disk_(std::move(other.disk_)), path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1))
+{
+}
 
-reserved::~reserved()
+claim::~claim()
 {
 	if (fd_ >= 0)
 		(void)::close(fd_);
+}
+
+std::string claim::content(const run_tool &run) const
+{
+	if (const size_t parts = with_partitions(disk_).size() - 1; parts != 0)
+		return "has " + std::to_string(parts) + (parts == 1 ? " partition" : " partitions");
+	if (std::string found = signature(path_, run); !found.empty())
+		return found;
+	return is_blank(fd_, path_) ? "" : "is not blank";
 }
 
 } // namespace xenpv::cli::bench

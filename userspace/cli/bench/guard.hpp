@@ -8,35 +8,31 @@
 
 namespace xenpv::cli::bench {
 
-enum class content {
-	blank, // nothing but zeros where it was looked
-	unsigned_data, // no signature, but not blank: an earlier bench leaves that, a database on the raw disk does too
-	data, // a partition table or a signature of a file system, a volume group, an array
-	in_use, // mounted, swapped to, held by another device, or opened by somebody for himself
-};
-
-struct finding {
-	content what;
-	std::string why; // "is mounted at /srv"
-};
-
-// Looks at the disk without changing anything. Throws failure when it cannot tell.
-[[nodiscard]] finding inspect_disk(const std::string &name, const std::filesystem::path &root, const run_tool &run);
-
 // Throws failure with what to do when the user may not read it.
 void check_access(const std::string &name, const std::filesystem::path &root);
 
-// For no one else to begin to use the disk while it is being written to: mounts, swapon and others of its kind fail.
-class reserved {
+// How a disk is used, for people: "is mounted at /srv"; empty when the kernel knows of no user.
+[[nodiscard]] std::string user_of(const std::string &name, const std::filesystem::path &root);
+
+// A disk that is to be written to, held so that nobody else begins to use it: mounts, swapon and others of their kind
+// fail. The programs that write inherit the hold: it lasts for as long as any of them does, whatever becomes of us.
+class claim {
 public:
-	explicit reserved(const std::string &path);
-	reserved(reserved &&other) noexcept;
-	reserved(const reserved &) = delete;
-	reserved &operator=(const reserved &) = delete;
-	reserved &operator=(reserved &&) = delete;
-	~reserved();
+	// Throws failure when it is in use.
+	claim(const std::string &name, const std::filesystem::path &root);
+	claim(claim &&other) noexcept;
+	claim(const claim &) = delete;
+	claim &operator=(const claim &) = delete;
+	claim &operator=(claim &&) = delete;
+	~claim();
+
+	// What is on it, for people: "has a signature of ext4"; empty when it is blank. Throws failure when it cannot
+	// tell.
+	[[nodiscard]] std::string content(const run_tool &run) const;
 
 private:
+	std::filesystem::path disk_; // as sysfs has it
+	std::string path_;
 	int fd_;
 };
 

@@ -19,12 +19,16 @@ bool among(const std::string &name, const std::vector<std::string> &list)
 	return std::any_of(list.begin(), list.end(), [&](const std::string &one) { return bare(one) == name; });
 }
 
-// What is found by itself has to be a guest's: of dom0 it would be the machine's own disks.
-void check_place(const wishes &what, const std::filesystem::path &root)
+// What is found by itself has to be a guest's: of dom0 it would be the machine's own devices.
+bool is_guest(const std::string &mode)
+{
+	return mode != "none" && mode != "dom0";
+}
+
+void check_place(const wishes &what, const std::string &mode)
 {
 	const bool named = !what.disks.empty() || !what.nics.empty() || !what.force_write.empty();
-	const std::string mode = xen_mode(root);
-	if (named || (mode != "none" && mode != "dom0"))
+	if (named || is_guest(mode))
 		return;
 	const std::string advice = "run it in a guest, or name what to measure: --disk /dev/NAME, --nic NAME";
 	if (mode == "dom0")
@@ -37,52 +41,99 @@ std::string path_of(const device &disk)
 	return "/dev/" + disk.name;
 }
 
-disk_part admit(const device &disk, const wishes &what, const std::filesystem::path &root, const run_tool &run,
-		std::vector<std::string> &notes)
+bool is_pv(const device &disk)
 {
-	check_access(disk.name, root);
-	if (what.reads_only || disk.read_only) {
-		if (!what.reads_only)
-			notes.push_back(path_of(disk) + " is read-only: only reads are measured on it");
-		return {disk, false};
-	}
-	const finding found = inspect_disk(disk.name, root, run);
-	const bool forced = among(disk.name, what.force_write);
-	const bool named = forced || among(disk.name, what.disks);
-	if (found.what == content::blank || (found.what == content::unsigned_data && named))
-		return {disk, true};
-	if (!named) {
-		notes.push_back(path_of(disk) + " " + found.why + ": only reads are measured on it");
-		return {disk, false};
-	}
-	if (found.what == content::in_use)
-		throw gone_wrong(path_of(disk) + " " + found.why + ": it is not written to",
-				 "end its use first, or measure without writing: --reads-only");
-	if (!forced)
-		throw gone_wrong(path_of(disk) + " " + found.why + ": it is not written to",
-				 "measure without writing (--reads-only), or have all that is on it overwritten: "
-				 "--force-write " +
-					 path_of(disk));
-	notes.push_back(path_of(disk) + " " + found.why + ", which is overwritten as you wished");
-	return {disk, true};
+	return disk.kind == "intree" || disk.kind == "xenpv";
 }
 
-void take_disks(const wishes &what, const std::filesystem::path &root, const run_tool &run, preparation &into)
+// Of the first four disks of an HVM guest there are an emulated and a PV one, if it has unplugged neither: one volume
+// under two names, of which the kernel does not know. The order of names says little, the size does.
+const device *twin_of(const device &disk, const std::vector<device> &all)
+{
+	const auto first_four = [](const device &pv) {
+		return pv.name.size() == 4 && pv.name.starts_with("xvd") && pv.name[3] <= 'd';
+	};
+	const auto is = [&](const device &other) {
+		const bool pair = (disk.kind == "emulated" && is_pv(other) && first_four(other)) ||
+				  (other.kind == "emulated" && is_pv(disk) && first_four(disk));
+		return pair && disk.bytes == other.bytes;
+	};
+	const auto found = std::find_if(all.begin(), all.end(), is);
+	return found == all.end() ? nullptr : &*found;
+}
+
+void check_twin(const device &disk, const std::vector<device> &all, const preparation &so_far,
+		const std::filesystem::path &root)
+{
+	const device *twin = twin_of(disk, all);
+	if (!twin)
+		return;
+	const std::string same =
+		path_of(disk) + " is as large as " + path_of(*twin) + " and may be the same disk, which ";
+	if (const std::string user = user_of(twin->name, root); !user.empty())
+		throw gone_wrong(same + user + ": it is not written to",
+				 "measure without writing (--reads-only), or a disk of another size");
+	for (const disk_part &part : so_far.disks)
+		if (part.writes && part.disk.name == twin->name)
+			throw gone_wrong(same + "is to be written to as well", "name one of them only");
+}
+
+// A disk that somebody wants written to.
+void admit_writes(const device &disk, const wishes &what, const std::string &mode, const std::filesystem::path &root,
+		  const run_tool &run, preparation &into)
+{
+	const bool forced = among(disk.name, what.force_write);
+	const std::string instead = "measure without writing (--reads-only), or have all that is on it overwritten: "
+				    "--force-write " +
+				    path_of(disk);
+	check_twin(disk, find_disks(root), into, root);
+	claim held(disk.name, root);
+	if (mode == "dom0" && !forced)
+		throw gone_wrong(path_of(disk) +
+					 " may be a guest's disk, which not every backend lets dom0 know: it is "
+					 "not written to",
+				 instead);
+	if (const std::string content = held.content(run); !content.empty()) {
+		if (!forced)
+			throw gone_wrong(path_of(disk) + " " + content + ": it is not written to", instead);
+		into.notes.push_back(path_of(disk) + " " + content + ", which is overwritten as you wished");
+	}
+	into.claims.push_back(std::move(held));
+}
+
+void take_disks(const wishes &what, const std::string &mode, const std::filesystem::path &root, const run_tool &run,
+		preparation &into)
 {
 	std::vector<std::string> named = what.disks;
 	named.insert(named.end(), what.force_write.begin(), what.force_write.end());
+	if (named.empty() && !is_guest(mode))
+		return;
 	const std::vector<device> chosen = choose(find_disks(root), named, "disk");
 	if (chosen.empty())
 		return;
 	if (run({"fio", "--version"}, std::chrono::seconds(20)).missing)
 		throw cannot("fio is not installed", "apt install fio, or leave the disks out: --only network");
-	for (const device &disk : chosen)
-		into.disks.push_back(admit(disk, what, root, run, into.notes));
+	for (const device &disk : chosen) {
+		check_access(disk.name, root);
+		const bool writes = !named.empty() && !what.reads_only && !disk.read_only;
+		if (writes)
+			admit_writes(disk, what, mode, root, run, into);
+		else if (disk.read_only && !what.reads_only)
+			into.notes.push_back(path_of(disk) + " is read-only: only reads are measured on it");
+		into.disks.push_back({disk, writes});
+	}
+	if (named.empty() && !what.reads_only)
+		into.notes.emplace_back("only reads are measured: a disk that is to be written to has to be named, "
+					"--disk /dev/NAME");
 }
 
-void take_nics(const wishes &what, const std::filesystem::path &root, const run_tool &run, const address_of &address,
-	       preparation &into)
+void take_nics(const wishes &what, const std::string &mode, const std::filesystem::path &root, const run_tool &run,
+	       const address_of &address, preparation &into)
 {
+	if (what.nics.empty() && what.server.empty() && !is_guest(mode))
+		return;
+	if (what.nics.empty() && !is_guest(mode))
+		throw bad_argument("there is a server, but no NIC is named", "name one: --nic NAME");
 	const std::vector<device> chosen = choose(find_nics(root), what.nics, "NIC");
 	if (what.server.empty()) {
 		if (what.only == "network" || !what.nics.empty())
@@ -176,12 +227,13 @@ std::string system_address(const std::string &nic, bool six)
 preparation prepare(const wishes &what, const std::filesystem::path &root, const run_tool &run,
 		    const address_of &address)
 {
-	check_place(what, root);
+	const std::string mode = xen_mode(root);
+	check_place(what, mode);
 	preparation made;
 	if (what.only != "network")
-		take_disks(what, root, run, made);
+		take_disks(what, mode, root, run, made);
 	if (what.only != "disk")
-		take_nics(what, root, run, address, made);
+		take_nics(what, mode, root, run, address, made);
 	if (made.disks.empty() && made.nics.empty()) {
 		std::string known;
 		for (const std::string &note : made.notes)

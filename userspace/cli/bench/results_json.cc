@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 namespace xenpv::cli::bench {
@@ -97,9 +98,13 @@ void read_histogram(const json &in, row &out, const place &at)
 	if (!found->is_object())
 		inside.wrong("is no object");
 	out.latencies = {numbers_at(*found, "upper_us", inside), numbers_at(*found, "share", inside)};
-	const auto &upper = out.latencies.upper;
-	if (upper.size() != out.latencies.share.size() || !std::is_sorted(upper.begin(), upper.end()) ||
-	    upper.front() <= 0)
+	const auto &[upper, share] = out.latencies;
+	// From a picosecond to a day, rising; and parts of a whole. A page is drawn to the scale of these.
+	constexpr double least_us = 1e-6;
+	constexpr double most_us = 86400e6;
+	if (upper.size() != share.size() || upper.front() < least_us || upper.back() > most_us ||
+	    std::adjacent_find(upper.begin(), upper.end(), std::greater_equal<>()) != upper.end() ||
+	    std::any_of(share.begin(), share.end(), [](double one) { return !(one >= 0 && one <= 1); }))
 		inside.wrong("does not fit together");
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A whole benchmark: what is there is found and checked, then measured turn by turn.
 #pragma once
+#include <cli/bench/guard.hpp>
 #include <cli/bench/measure.hpp>
 #include <cli/bench/plan.hpp>
 #include <cli/bench/progress.hpp>
@@ -27,6 +28,7 @@ struct wishes {
 
 struct preparation {
 	std::vector<disk_part> disks;
+	std::vector<claim> claims; // of the disks that are written to
 	std::vector<device> nics;
 	std::vector<net_end> ends; // of the NICs
 	iperf_abilities can;
@@ -37,7 +39,7 @@ struct preparation {
 using address_of = std::function<std::string(const std::string &nic, bool six)>;
 [[nodiscard]] std::string system_address(const std::string &nic, bool six);
 
-// Changes nothing. Throws failure when it cannot or must not be done.
+// Changes nothing, but holds the disks that will be written to. Throws failure when it cannot or must not be done.
 [[nodiscard]] preparation prepare(const wishes &what, const std::filesystem::path &root, const run_tool &run,
 				  const address_of &address);
 
