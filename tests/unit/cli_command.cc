@@ -60,6 +60,10 @@ BOOST_FIXTURE_TEST_CASE(a_silent_xenstore_leaves_what_sysfs_has_and_ends_with_3,
 		BOOST_TEST(done.status == (std::string(sub) == "advise" ? 1 : 3)); // PVH is advised without it
 		BOOST_TEST(has(done.err, "does not answer"));
 	}
+	const std::string seen = run({"doctor", "--all"}).out;
+	for (const char *check : {"xenstore states", "hotplug scripts", "queues", "features"})
+		BOOST_TEST(has(seen, std::string("not seen: ") + check + ": xenstore does not tell"));
+	BOOST_TEST(has(seen, "fine: unplug"));
 	BOOST_TEST(has(run({"status"}).out, "xenpv_blkfront 0.3"));
 }
 
@@ -136,6 +140,12 @@ BOOST_FIXTURE_TEST_CASE(every_option_is_in_every_document, fake_machine)
 		}
 	}
 	BOOST_TEST(has(whole, ".SH EXIT STATUS"));
+	std::string headings;
+	std::istringstream bench(run({"--man", "bench"}).out);
+	for (std::string line; std::getline(bench, line);)
+		if (line.starts_with(".SH "))
+			headings += line.substr(4) + "|";
+	BOOST_TEST(headings == "NAME|SYNOPSIS|OPTIONS|DESCRIPTION|EXAMPLES|EXIT STATUS|SEE ALSO|");
 	BOOST_TEST(!has(whole, "completion"));
 	BOOST_TEST(has(run({"--man", "status"}).out, "[=\\fISECONDS\\fR]"));
 	BOOST_TEST(has(fish, "-x -a 'auto always never'"));

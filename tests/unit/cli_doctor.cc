@@ -82,7 +82,8 @@ BOOST_FIXTURE_TEST_CASE(the_in_tree_driver_has_the_disk, fake_machine)
 	expect(wrong(*this), "in-tree module", cli::verdict::fault, "installed for kernel 5.10.0",
 	       "linux-headers-6.1.0-56-amd64");
 	file("/lib/modules/6.1.0-56-amd64/modules.dep", "updates/dkms/xenpv_blkfront.ko: updates/dkms/xenpv_kapi.ko\n");
-	expect(wrong(*this), "in-tree module", cli::verdict::fault, "xen_blkfront serves it", "blacklist xen-blkfront");
+	expect(wrong(*this), "in-tree module", cli::verdict::fault, "xen_blkfront serves it",
+	       "reboot: it takes over at boot");
 }
 
 BOOST_FIXTURE_TEST_CASE(the_module_is_not_in_the_initramfs, healthy)

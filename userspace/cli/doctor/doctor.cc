@@ -47,23 +47,32 @@ void each_device(const examination &e, const std::function<void(const patient &)
 std::vector<finding> examine(const context &ctx, const machine &before, const machine &after)
 {
 	examination e{ctx, before, after, tree(ctx.root)};
-	constexpr std::pair<const char *, void (*)(examination &)> checks[] = {
+	struct one_check {
+		const char *name;
+		void (*look)(examination &);
+		bool asks_xenstore = false;
+	};
+	constexpr one_check checks[] = {
 		{"in-tree module", check_in_tree_module},
 		{"initramfs", check_initramfs},
 		{"lockdown", check_lockdown},
 		{"unplug", check_unplug},
-		{"xenstore states", check_states},
-		{"hotplug scripts", check_hotplug},
+		{"xenstore states", check_states, true},
+		{"hotplug scripts", check_hotplug, true},
 		{"grant table", check_grants},
-		{"queues", check_queues},
+		{"queues", check_queues, true},
 		{"lost interrupts", check_interrupts},
-		{"features", check_features},
+		{"features", check_features, true},
 	};
-	for (const auto &[name, check] : checks) {
+	for (const one_check &check : checks) {
 		const std::size_t had = e.found.size();
-		check(e);
-		if (e.found.size() == had)
-			e.add(name, verdict::fine, {}, {}, {});
+		check.look(e);
+		if (e.found.size() != had)
+			continue;
+		if (check.asks_xenstore && (before.store_silent || after.store_silent))
+			e.add(check.name, verdict::unseen, {}, "xenstore does not tell", {});
+		else
+			e.add(check.name, verdict::fine, {}, {}, {});
 	}
 	for (const blind_spot &b : after.unseen)
 		if (b.serious)

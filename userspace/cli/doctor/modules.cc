@@ -73,7 +73,8 @@ void check_image(examination &e, const std::string &image)
 	      other ? "xenpv_blkfront is installed, but not in this image: the in-tree xen-blkfront, which is, will "
 		      "have the disks"
 		    : "no block frontend is in this image: root on a paravirtual disk is not found at the next boot",
-	      fmt::format("echo xenpv_blkfront >>/etc/initramfs-tools/modules; update-initramfs -u -k {}",
+	      fmt::format("update-initramfs -u -k {}; if it is still not there, its hook is missing: apt install "
+			  "--reinstall xenpv-dkms",
 			  printable(kernel, 64)));
 }
 
@@ -110,26 +111,24 @@ void check_in_tree_module(examination &e)
 			return;
 		const std::string ours = our_module(p);
 		const std::string theirs = p.after.module.empty() ? "the driver built into the kernel" : p.after.module;
-		const std::string option = p.after.module.empty() ? "" : p.after.module;
 		if (!module_file(e.files, e.after.kernel, ours).empty()) {
-			std::string name = option;
-			for (char &c : name)
-				c = c == '_' ? '-' : c;
 			e.add("in-tree module", verdict::fault, p.name,
 			      fmt::format("{} serves it, though {} is installed", theirs, ours),
-			      option.empty()
+			      p.after.module.empty()
 				      ? fmt::format("a built-in driver comes first: of a NIC, modprobe {0}; echo {1} >"
 						    "/sys/bus/xen/drivers/vif/unbind; echo {1} "
 						    ">/sys/bus/xen/drivers/{0}/bind",
 						    ours, p.after.id)
 			      : p.guest != nullptr
-				      ? fmt::format("echo 'blacklist {}' >>/etc/modprobe.d/xenpv.conf; rmmod it when "
-						    "no device uses it, "
-						    "modprobe {}; devices attached from then on are ours",
-						    name, ours)
-				      : fmt::format("echo 'blacklist {}' >>/etc/modprobe.d/xenpv.conf; echo {} "
-						    ">>/etc/initramfs-tools/modules; update-initramfs -u; reboot",
-						    name, ours));
+				      ? fmt::format(
+						"reboot dom0; or rmmod {} when no device uses it, then modprobe {}: "
+						"devices that are attached from then on are ours",
+						p.after.module, ours)
+				      : fmt::format(
+						"reboot: it takes over at boot. If it does not, the initramfs is "
+						"older than it (update-initramfs -u -k {}), or it is blacklisted, or "
+						"does not load (dmesg; /usr/lib/xenpv/why-no-modules {})",
+						e.after.kernel, e.after.kernel));
 			return;
 		}
 		if (missing.insert(ours).second)
@@ -169,8 +168,7 @@ void check_lockdown(examination &e)
 			      fmt::format("the kernel loads signed modules only ({}), and {} is not signed",
 					  locked ? "lockdown " + lockdown : "module.sig_enforce", file),
 			      "let DKMS sign: mokutil --import /var/lib/dkms/mok.pub, reboot, enrol the key at the "
-			      "blue screen, "
-			      "then dkms build --force; or switch Secure Boot off");
+			      "blue screen, then dpkg-reconfigure xenpv-dkms; or switch Secure Boot off");
 		else if (!answer)
 			e.add("lockdown", verdict::unseen, module, fmt::format("{} cannot be read", file),
 			      "modinfo -F sig_id " + file);

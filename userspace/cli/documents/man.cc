@@ -4,6 +4,7 @@
 #include <cli/source/text.hpp>
 
 #include <fmt/format.h>
+#include <utility>
 
 namespace xenpv::cli {
 namespace {
@@ -42,17 +43,16 @@ std::string heading(const outline_option &o)
 	return out;
 }
 
-// A heading line ends in a colon; deeper lines below it are kept as they are.
+// A heading is a line of its own that ends in a colon; deeper lines below it are kept as they are.
 std::string sections(const std::string &text)
 {
 	std::string out;
 	bool kept = false;
+	bool after_empty = true;
 	for (const auto line : split(text, '\n')) {
 		const bool indented = line.starts_with("  ");
-		if (!indented && line.ends_with(':')) {
-			if (kept)
-				out += ".fi\n";
-			kept = false;
+		const bool begins = std::exchange(after_empty, trimmed(line).empty());
+		if (begins && line.ends_with(':') && line.find(' ') == line.rfind(' ')) {
 			out += fmt::format(".SH {}\n", escaped(upper(std::string(line.substr(0, line.size() - 1)))));
 			continue;
 		}
@@ -98,6 +98,8 @@ std::string man_page(const outline &all, const outline &page, const std::string 
 	for (const outline_option &o : page.options)
 		out += fmt::format(".TP\n{}\n{}\n", heading(o), escaped(o.help));
 	out += sections(page.text);
+	if (!whole)
+		out += fmt::format(".SH EXIT STATUS\nThat of \\fB{}\\fR(1).\n", escaped(all.name));
 	out += ".SH SEE ALSO\n";
 	if (!whole)
 		out += fmt::format("\\fB{}\\fR(1)\n", escaped(all.name));

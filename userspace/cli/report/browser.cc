@@ -87,8 +87,9 @@ int height_of(const std::string &browser, const std::string &html, const fs::pat
 	std::ofstream(copy, std::ios::binary) << text.str()
 					      << "<script>document.title = 'high ' + "
 						 "document.documentElement.getBoundingClientRect().height</script>";
-	const child_result said = ask(
-		browser, home, {fmt::format("--window-size={},{}", page_width, least_height), "--dump-dom", url_of(copy)});
+	const child_result said =
+		ask(browser, home,
+		    {fmt::format("--window-size={},{}", page_width, least_height), "--dump-dom", url_of(copy)});
 	const size_t found = said.out.find("<title>high ");
 	const int height = found == std::string::npos ? 0 : std::atoi(said.out.c_str() + found + 12);
 	if (height <= 0)
@@ -117,9 +118,9 @@ void take_picture(const std::string &browser, const std::string &html, const std
 	const scratch home;
 	const int height = height_of(browser, html, home.path);
 	const fs::path picture = home.path / "page.png";
-	(void)ask(
-		browser, home.path,
-		{fmt::format("--window-size={},{}", page_width, height), "--screenshot=" + picture.string(), url_of(html)});
+	(void)ask(browser, home.path,
+		  {fmt::format("--window-size={},{}", page_width, height), "--screenshot=" + picture.string(),
+		   url_of(html)});
 	std::error_code error;
 	fs::copy_file(picture, png, fs::copy_options::overwrite_existing, error);
 	if (error)

@@ -66,13 +66,12 @@ void run_status(context &ctx, const status_options &options)
 			*ctx.out << json_of(m) << "\n";
 		refuse_no_xen();
 	}
-	if (options.watch > 0) {
-		watch(ctx, options, m);
-	} else {
-		*ctx.out << (ctx.json ? json_of(m) + "\n" : describe(ctx, m));
-		say_blind(ctx, m);
-	}
+	say_blind(ctx, m);
 	judge(ctx, m);
+	if (options.watch > 0)
+		watch(ctx, options, m);
+	else
+		*ctx.out << (ctx.json ? json_of(m) + "\n" : describe(ctx, m));
 }
 
 } // namespace xenpv::cli

@@ -25,6 +25,16 @@ mode mode_of(xenstore &xs, unsigned id)
 	return mode::unknown;
 }
 
+// There is a directory for each that the guest may have, also for those that it has not got now.
+unsigned online_cpus(xenstore &xs, unsigned id)
+{
+	unsigned n = 0;
+	const std::string all = fmt::format("/local/domain/{}/cpu", id);
+	for (const std::string &cpu : xs.list(all))
+		n += xs.line(fmt::format("{}/{}/availability", all, cpu)) == "online" ? 1 : 0;
+	return n;
+}
+
 std::string lower(std::string text)
 {
 	std::transform(text.begin(), text.end(), text.begin(),
@@ -183,7 +193,7 @@ void see_guests(tree &files, xenstore &xs, machine &m)
 		g.name = xs.line(fmt::format("/local/domain/{}/name", g.id));
 		g.in = mode_of(xs, g.id);
 		g.toolstack_xl = !xs.list(fmt::format("/libxl/{}", g.id)).empty();
-		g.vcpus = static_cast<unsigned>(xs.list(fmt::format("/local/domain/{}/cpu", g.id)).size());
+		g.vcpus = online_cpus(xs, g.id);
 		g.passthrough =
 			!xs.list(fmt::format("/local/domain/{}/backend/pci/{}", m.id.value_or(0), g.id)).empty();
 		see_os(xs, g);

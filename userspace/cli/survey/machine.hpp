@@ -117,6 +117,7 @@ struct machine {
 	std::vector<device> devices{};
 	std::vector<domain> guests{};
 	std::vector<blind_spot> unseen{};
+	bool store_silent = false; // xenstore was not heard of, or not to the end
 };
 
 const char *state_name(unsigned state);

@@ -39,8 +39,9 @@ bool is_dom0(tree &files)
 mode mode_of(tree &files)
 {
 	if (files.line("/sys/hypervisor/type") != "xen") {
-		// A kernel without the xen-sys-hypervisor option still has the bus.
-		if (!files.exists("/sys/bus/xen") && !files.exists("/proc/xen/capabilities") &&
+		// A kernel without the xen-sys-hypervisor option still has devices on the bus. The bus itself is there
+		// on any machine whose kernel knows of it.
+		if (files.list("/sys/bus/xen/devices").empty() && !files.exists("/proc/xen/capabilities") &&
 		    files.line("/sys/class/dmi/id/sys_vendor") != "Xen")
 			return mode::none;
 	}

@@ -22,7 +22,8 @@ void match_twins(machine &m)
 
 void say_unseen(tree &files, const xenstore &xs, machine &m)
 {
-	if (xs.why_not())
+	m.store_silent = xs.why_not().has_value();
+	if (m.store_silent)
 		m.unseen.push_back({"peers, negotiated features, rings and states", xs.why_not()->what(),
 				    xs.why_not()->advice(), true});
 	const bool debugfs = files.exists("/sys/kernel/debug/xenpv");
