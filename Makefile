@@ -5,11 +5,11 @@
 #   KDIR=/path            or against this kernel build directory
 
 # The newest installed 6.1 is what Debian 12 runs; looked up late, setup may bring it.
-KVER ?= $(lastword $(sort $(notdir $(patsubst %/build,%,$(wildcard /lib/modules/6.1.*-amd64/build)))))
+KVER ?= $(shell ls -d /lib/modules/6.1.*/build 2>/dev/null | cut -d / -f 4 | grep -E '^6\.1\.[0-9]+-[0-9]+-amd64$$' | sort -V | tail -n 1)
 KDIR ?= /lib/modules/$(KVER)/build
 PYTHON := /usr/bin/python3
 
-KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES=
+KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES= XENPV_WERROR=1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check package srpm modules modules_install compile_commands.json format bed clean

@@ -57,7 +57,12 @@ exec {lock}>"$out/.lock"
 flock "$lock"
 key=$(export_tree | sha256sum | cut -d ' ' -f 1)
 list() { for pattern in "${patterns[@]}"; do find "$out" -maxdepth 1 -name "$pattern"; done | sort; }
-if [ "$(cat "$out/.key-$kind" 2>/dev/null)" = "$key" ]; then
+complete() {
+    for pattern in "${patterns[@]}"; do
+        [ -n "$(find "$out" -maxdepth 1 -name "$pattern")" ] || return
+    done
+}
+if [ "$(cat "$out/.key-$kind" 2>/dev/null)" = "$key" ] && complete; then
     say "up to date:"
     list
     exit 0
