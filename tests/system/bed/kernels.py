@@ -21,7 +21,7 @@ from .layout import REPO, BedError, cached, key_of, run, say, step
 ROOM = REPO / "build" / "kernels"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 LISTS_LAST = 24 * 3600  # seconds; a newer kernel may wait for so long
-SOURCES = ["Kbuild", "Makefile", "kernel", "include", "grant", "evtchn", "xen-front", "xen-back"]
+SOURCES = ["Kbuild", "Makefile", "debian/changelog", "kernel", "include", "grant", "evtchn", "xen-front", "xen-back"]
 SLIM = ["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
         "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=force-unsafe-io",
         '--aptopt=Acquire::Languages "none"', '--aptopt=APT::Install-Recommends "false"']
