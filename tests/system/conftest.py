@@ -15,7 +15,8 @@ from bed.machine import Machine, running
 
 
 MACHINE = pytest.StashKey()
-KERNEL = pytest.StashKey()  # of dom0, that the next test wants
+WANTED = pytest.StashKey()  # the dom0 that the next test wants
+SLOW_BOOT = 40  # seconds; of a machine that nobody has seen boot
 LOST = pytest.StashKey()  # names of the tests that met a lost guest, for each reason
 # Of a run; more are a fault of somebody's, whatever it looks like. A host that is busy with other things loses guests
 # of two CPUs every few minutes.
@@ -30,14 +31,18 @@ def pytest_addoption(parser):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     """A run that must end in time (tests/check.py) leaves out what is left, and says so, rather than be cut off."""
-    if time.time() > float(os.environ.get("XENPV_UNTIL", "inf")):
+    takes = item.get_closest_marker("takes")
+    machine = item.config.stash.get(MACHINE, None)
+    needed = takes.args[0] * (getattr(machine, "boot_seconds", None) or SLOW_BOOT) if takes else 0
+    if time.time() + needed > float(os.environ.get("XENPV_UNTIL", "inf")):
         pytest.skip("the time of this run is over, as CHECK_MINUTES says: without that there is no limit")
 
 
 def _wanted(item):
-    """The series of dom0's kernel; None: this machine's."""
-    mark = item.get_closest_marker("dom0_kernel")
-    return mark.args[0] if mark else None
+    """The series of dom0's kernel, None for this machine's; and dom0's kind."""
+    mark = item.get_closest_marker("dom0")
+    wanted = mark.kwargs if mark else {}
+    return wanted.get("kernel"), wanted.get("kind", "pv")
 
 
 def pytest_runtest_protocol(item, nextitem):
@@ -63,7 +68,7 @@ def pytest_runtest_protocol(item, nextitem):
 
 def _run(item, nextitem):
     """Sets up, calls and tears down; returns the reports, and the reason when a failure is that of a lost guest."""
-    item.config.stash[KERNEL] = _wanted(item)
+    item.config.stash[WANTED] = _wanted(item)
     machine = item.config.stash.get(MACHINE, None)
     mark = machine.watch.mark() if machine else {}
     reports = [call_and_report(item, "setup", log=False)]
@@ -107,12 +112,12 @@ def pytest_terminal_summary(terminalreporter, config):
 def bed(request):
     """The machine: the one that is up, which then stays up, or one booted for this run."""
     modules = Path(request.config.getoption("--modules"))
-    kernel = request.config.stash.get(KERNEL, None)
+    kernel, kind = request.config.stash[WANTED]
     if running():
         machine = Machine.attach()
-        if machine.kernel != kernel:
+        if (machine.kernel, machine.kind) != (kernel, kind):
             machine.channel.close()
-            pytest.skip(f"the bed that is up has another kernel in dom0 than {kernel or 'this machine'}'s: "
+            pytest.skip(f"the bed that is up has another dom0 than a {kind} one with kernel {kernel or 'as here'}: "
                         "tests/system/xenbed down")
         say(f"using the bed that is up, logs in {machine.dir}")
         machine.refresh_modules(modules)
@@ -120,7 +125,7 @@ def bed(request):
         yield machine
         machine.channel.close()
     else:
-        request.config.stash[MACHINE] = machine = Machine.start(modules=modules, kernel=kernel)
+        request.config.stash[MACHINE] = machine = Machine.start(modules=modules, kernel=kernel, dom0=kind)
         yield machine
         machine.stop()
 

@@ -91,6 +91,7 @@ def check_data(guest):
     guest.run("echo 3 >/proc/sys/vm/drop_caches; sha256sum --quiet -c /root/sums", timeout=60)
 
 
+@pytest.mark.takes(60)
 def test_root_moves_to_our_drivers_and_back(bed, backends, files):
     debian.install(bed, files)
     with booted(bed, "on emulated devices", "xen_emul_unplug=never") as guest:

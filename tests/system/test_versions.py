@@ -33,13 +33,13 @@ def test_front_6_12_back_6_1(bed, ramdisks):
 
 # One boot of a dom0 on 6.12 serves all that follow.
 
-@pytest.mark.dom0_kernel("6.12")
+@pytest.mark.dom0(kernel="6.12")
 def test_front_6_1_back_6_12(pvh, ramdisks):
     check_kernels(pvh, "6.1", "6.12")
     check(pvh, ramdisks[0])
 
 
-@pytest.mark.dom0_kernel("6.12")
+@pytest.mark.dom0(kernel="6.12")
 def test_front_6_12_back_6_12(bed, ramdisks):
     guest = bed.create_guest("six12", kernel="6.12")
     check_kernels(guest, "6.12", "6.12")

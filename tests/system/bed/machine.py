@@ -62,7 +62,9 @@ class Machine:
         self.watch = Watch(self.dir)
         self.guests = {}
         self.channel = self._connect()
-        self.kernel = state.get("kernel")
+        self.kernel = state["kernel"]
+        self.kind = state["kind"]
+        self.boot_seconds = None
         self.dom0 = Dom0(self.channel, self.share, state["factor"], self.kernel)
 
     # Starting and stopping
@@ -89,10 +91,11 @@ class Machine:
                 sparse.truncate(SCRATCH_MIB << 20)
             shutil.copy(guests_kernel, share / "guest" / "vmlinuz")
             shutil.copy(made.guest_initramfs, share / "guest" / "base.cpio.xz")
+            began = time.monotonic()
             with step("booting Xen and dom0"):
                 process = _spawn(made, chosen, folder, vcpus, memory, handle, detached, dom0)
                 state = {"pid": process.pid, "dir": str(folder), "kver": made.kver, "accel": chosen.name,
-                         "factor": chosen.factor, "kernel": kernel}
+                         "factor": chosen.factor, "kernel": kernel, "kind": dom0}
                 handle.write(json.dumps(state))
                 handle.flush()
                 try:
@@ -106,6 +109,7 @@ class Machine:
                     process.wait()
                     say(f"boot failed, logs: {folder}\n{_tail(folder / 'xen.log')}")
                     raise
+        machine.boot_seconds = time.monotonic() - began
         return machine
 
     @classmethod
