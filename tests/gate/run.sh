@@ -33,7 +33,7 @@ build() # DIR ARGS...: kbuild, as the top-level Makefile calls it
 {
 	local dir=$1
 	shift
-	make -k -j"$(nproc)" -C "$KDIR" M="$dir" CONFIG_DEBUG_INFO_BTF_MODULES= "$@" modules 2>&1
+	make -k -j"$(nproc)" -C "$KDIR" M="$dir" CONFIG_DEBUG_INFO_BTF_MODULES= XENPV_WERROR=1 "$@" modules 2>&1
 }
 
 fresh() # DIR: an empty kbuild directory with our rule
