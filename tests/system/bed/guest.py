@@ -62,8 +62,8 @@ class Guest(Domain):
         """
         devices.check_names(disks, kind)
         virtual_nics.check(machine.dom0, nics, kind)
-        config = _config(name, kind, vcpus, memory, disks, nics, cmdline, kernel, serves)
-        (machine.share / "guest" / f"{name}.cfg").write_text(config)
+        boot = direct_boot(kind, cmdline, kernel)
+        config(machine, name, kind, boot, vcpus, memory, disks, nics, serves)
         mark = machine.watch.mark()
         if kernel:
             return cls._start_other(machine, name, kind, kernel)
@@ -222,19 +222,29 @@ def _domid(dom0, name):
     return int(dom0.run(f"xl domid {name}").out)
 
 
-def _config(name, kind, vcpus, memory, disks, nics, cmdline, kernel, serves):
+def cmdline_for(kind, more=""):
+    """What every guest's kernel is told."""
+    unplug = " xen_emul_unplug=unnecessary" if kind == "hvm" else ""
+    return f"console=hvc0 panic=5 loglevel=7{unplug} {more}"
+
+
+def direct_boot(kind, cmdline, kernel):
+    """Lines of a guest's configuration: xl brings the kernel, of this machine's series or another."""
+    series = f"-{kernel}" if kernel else ""
+    return [f"kernel='/host/guest/vmlinuz{series}'", f"ramdisk='/host/guest/initramfs{series}'",
+            f"cmdline='{cmdline_for(kind, cmdline)}'"]
+
+
+def config(machine, name, kind, boot, vcpus=1, memory=384, disks=(), nics=(), serves=False):
+    """Writes the file that xl creates a guest from. boot: the lines of what it runs first."""
     if kind not in KINDS:
         raise BedError(f"guest kind {kind!r}: known are {' '.join(KINDS)}")
     # The tools come from dom0's second disk through QEMU's own backend: no driver under test has a part in
     # it. Not read-only: QEMU 7.2 fails to attach such a disk. The disk is a snapshot, and guests only read
     # it.
     specs = [*map(str, disks), str(devices.disk("/dev/vdb", "xvdz", backend="qdisk"))]
-    unplug = " xen_emul_unplug=unnecessary" if kind == "hvm" else ""
-    series = f"-{kernel}" if kernel else ""
     lines = [
-        f"name={name!r}", f"type={kind!r}", f"vcpus={vcpus}", f"memory={memory}",
-        f"kernel='/host/guest/vmlinuz{series}'", f"ramdisk='/host/guest/initramfs{series}'",
-        f"cmdline='console=hvc0 panic=5 loglevel=7{unplug} {cmdline}'",
+        f"name={name!r}", f"type={kind!r}", f"vcpus={vcpus}", f"memory={memory}", *boot,
         f"disk={specs!r}", f"vif={[one.spec(name) for one in nics]!r}", CHANNELS.format(socket_of(name)),
         f"driver_domain={int(serves)}",
         "on_poweroff='destroy'", "on_reboot='destroy'", "on_crash='destroy'",
@@ -244,4 +254,4 @@ def _config(name, kind, vcpus, memory, disks, nics, cmdline, kernel, serves):
     ]
     if kind == "hvm":
         lines += ["vnc=0", "vga='none'", "usb=0"]
-    return "\n".join(lines) + "\n"
+    (machine.share / "guest" / f"{name}.cfg").write_text("\n".join(lines) + "\n", encoding="utf-8")
