@@ -6,7 +6,7 @@ import pytest
 
 from bed import counters, smoke
 
-pytestmark = pytest.mark.dom0(kind="pvh")
+pytestmark = [pytest.mark.dom0(kind="pvh"), pytest.mark.takes(6)]
 
 
 @pytest.fixture
