@@ -13,8 +13,10 @@ def row(workload, device, metric, unit, runs):
 
 def rows(samples, jobs, costs):
     """Of {(workload, device, metric): runs}; what no job has for its metric is a cost: {unit: its metrics}."""
-    units = {job.metric: job.unit for job in jobs} | {name: unit for unit, names in costs.items() for name in names}
-    return [row(workload, device, metric, units[metric], runs) for (workload, device, metric), runs in samples.items()]
+    of_jobs = {(job.workload, job.metric): job.unit for job in jobs}
+    of_costs = {name: unit for unit, names in costs.items() for name in names}
+    return [row(workload, device, metric, of_jobs.get((workload, metric)) or of_costs[metric], runs)
+            for (workload, device, metric), runs in samples.items()]
 
 
 def find(found, workload, device, metric):

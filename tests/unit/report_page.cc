@@ -68,6 +68,20 @@ BOOST_AUTO_TEST_CASE(names_out_of_a_file_cannot_become_markup)
 	BOOST_TEST(times_in(page({hostile}), "<script") == 0u);
 }
 
+BOOST_AUTO_TEST_CASE(modes_have_a_colour_each_and_are_compared_with_emulation)
+{
+	source modes = some("a");
+	modes.content.rows.clear();
+	for (const char *mode : {"hvm", "pvhvm", "pvh", "pv"})
+		modes.content.rows.push_back(
+			bench::make_row("random read", mode, "iops", "IOPS", {*mode == 'h' ? 4 : 90.0}));
+	const std::string made = page({modes});
+	for (const char *bar :
+	     {"<rect class=\"grey0\"", "<rect class=\"green0\"", "<rect class=\"green1\"", "<rect class=\"green2\""})
+		BOOST_TEST(times_in(made, bar) == 1u, bar);
+	BOOST_TEST(times_in(made, "90 (22.5x)") == 3u);
+}
+
 BOOST_AUTO_TEST_CASE(several_files_are_told_apart)
 {
 	const std::string made = page({some("before"), some("after")});

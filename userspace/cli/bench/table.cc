@@ -46,7 +46,7 @@ std::string with_spread(const summary &of)
 
 std::string base_of(const results &in)
 {
-	for (const char *kind : {"emulated", "e1000", "rtl8139", "intree"})
+	for (const char *kind : {"emulated", "e1000", "rtl8139", "hvm", "intree"})
 		for (const std::string &device : devices(in))
 			if (kind_of(device) == kind)
 				return device;

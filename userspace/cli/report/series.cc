@@ -15,7 +15,7 @@ namespace {
 // Emulated ones are grey, the kernel's own pair blue, ours orange: the same on every page.
 std::string family_of(const std::string &device)
 {
-	constexpr std::array<std::string_view, 4> grey = {"emulated", "e1000", "rtl8139", "ide"};
+	constexpr std::array<std::string_view, 5> grey = {"emulated", "e1000", "rtl8139", "ide", "hvm"};
 	const std::string kind = bench::kind_of(device);
 	if (std::find(grey.begin(), grey.end(), kind) != grey.end())
 		return "grey";
