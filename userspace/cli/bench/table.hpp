@@ -16,6 +16,9 @@ namespace xenpv::cli::bench {
 // "180 (100-2000)".
 [[nodiscard]] std::string with_spread(const summary &of);
 
+// kind: as kind_of() tells it.
+[[nodiscard]] bool is_emulated(const std::string &kind);
+
 // The device that the others of these results are compared with: the first emulated one, else the first in-tree one;
 // empty when there is neither.
 [[nodiscard]] std::string base_of(const results &in);

@@ -4,10 +4,8 @@
 #include <cli/bench/table.hpp>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <map>
-#include <string_view>
 
 namespace xenpv::cli::report {
 namespace {
@@ -15,9 +13,8 @@ namespace {
 // Emulated ones are grey, the kernel's own pair blue, ours orange: the same on every page.
 std::string family_of(const std::string &device)
 {
-	constexpr std::array<std::string_view, 5> grey = {"emulated", "e1000", "rtl8139", "ide", "hvm"};
 	const std::string kind = bench::kind_of(device);
-	if (std::find(grey.begin(), grey.end(), kind) != grey.end())
+	if (bench::is_emulated(kind))
 		return "grey";
 	return kind == "intree" ? "blue" : kind == "xenpv" ? "orange" : "green";
 }
