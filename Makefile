@@ -12,10 +12,11 @@ PYTHON := /usr/bin/python3
 KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES= XENPV_WERROR=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check package srpm modules modules_install compile_commands.json format bed clean
+.PHONY: help setup demo check package srpm modules modules_install compile_commands.json format bed clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z_.]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "  XENPV_CACHE=DIR             where images, kernels and snapshots are kept for all checkouts (/var/cache/xenpv)"
 
 setup: ## install what the project needs (Debian 12, root)
 	@setup/setup.sh
@@ -46,9 +47,15 @@ compile_commands.json: modules ## for clangd and clang-tidy
 format: ## rewrite the C and C++ sources with clang-format
 	@git ls-files '*.c' '*.h' '*.cc' '*.hpp' | xargs clang-format -i
 
-bed: modules ## boot the test bed and leave it up: see tests/system/README.md
+bed: modules ## bring the test bed up and leave it up: see tests/system/README.md
 	@tests/system/xenbed up
 
-clean: ## leave the tree as cloned
-	@tests/system/xenbed down --own 2>/dev/null || true
+clean: ## leave the tree as cloned; what XENPV_CACHE has stays
+	@tests/system/xenbed down 2>/dev/null || true
+	@git clean -qfdX
+	@echo "images, kernels and snapshots stay in $${XENPV_CACHE:-/var/cache/xenpv}: make distclean removes them too"
+
+distclean: ## the same, and remove what XENPV_CACHE has
+	@tests/system/xenbed down 2>/dev/null || true
+	@tests/system/xenbed clear-cache
 	@git clean -qfdX

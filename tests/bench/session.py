@@ -6,7 +6,8 @@ import signal
 from pathlib import Path
 
 from bed.layout import BedError
-from bed.machine import Machine, running
+from bed import runs
+from bed.machine import Machine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -17,10 +18,10 @@ def machine():
 
     Ctrl-C ends one of its own at once: what the block would undo inside it goes with it.
     """
-    if running():
+    if runs.DEFAULT_NAME in runs.alive():
         yield Machine.attach()
         return
-    own = Machine.start(modules=ROOT)
+    own = Machine.start(modules=ROOT, name="bench", lane="parallel")
     interrupted = []
 
     def end(*_):

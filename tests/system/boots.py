@@ -20,7 +20,7 @@ VERIFY = ("fio --name=verify --filename={dev} --rw=randwrite --bsrange=512-128k 
 
 
 def once(kind):
-    machine = Machine.start(modules=REPO)
+    machine = Machine.start(modules=REPO, name="boots", lane="parallel" if kind == "hvm" else "steady")
     try:
         ramdisk = machine.dom0.ramdisks()[0]
         guest = machine.create_guest("boots", kind=kind)

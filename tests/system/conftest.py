@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from _pytest.runner import call_and_report
 
-from bed import counters, devices, nics
+from bed import accel, counters, runs, standing
 from bed.guest import Guest
 from bed.layout import REPO, BedError, say
-from bed.machine import Machine, running
+from bed.machine import Machine
 
 
 MACHINE = pytest.StashKey()
-WANTED = pytest.StashKey()  # the dom0 that the next test wants
+WANTED = pytest.StashKey()  # the machine that the next test wants
 SLOW_BOOT = 40  # seconds; of a machine that nobody has seen boot
 LOST = pytest.StashKey()  # names of the tests that met a lost guest, for each reason
 # Of a run; more are a fault of somebody's, whatever it looks like. A host that is busy with other things loses guests
@@ -39,10 +39,16 @@ def pytest_runtest_setup(item):
 
 
 def _wanted(item):
-    """The series of dom0's kernel, None for this machine's; and dom0's kind."""
+    """The lane; the series of dom0's kernel, None for this machine's; and dom0's kind."""
     mark = item.get_closest_marker("dom0")
     wanted = mark.kwargs if mark else {}
-    return wanted.get("kernel"), wanted.get("kind", "pv")
+    lane = "parallel" if item.get_closest_marker("parallel") else accel.DEFAULT_LANE
+    return lane, wanted.get("kernel"), wanted.get("kind", "pv")
+
+
+def pytest_collection_modifyitems(items):
+    """Those that want the same machine come together: the steady lane first."""
+    items.sort(key=lambda item: [_wanted(item)[0] != accel.DEFAULT_LANE])
 
 
 def pytest_runtest_protocol(item, nextitem):
@@ -112,20 +118,18 @@ def pytest_terminal_summary(terminalreporter, config):
 def bed(request):
     """The machine: the one that is up, which then stays up, or one booted for this run."""
     modules = Path(request.config.getoption("--modules"))
-    kernel, kind = request.config.stash[WANTED]
-    if running():
+    lane, kernel, kind = request.config.stash[WANTED]
+    up = runs.alive().get(runs.DEFAULT_NAME)
+    if up and (up["lane"], up["kernel"], up["kind"]) == (lane, kernel, kind):
         machine = Machine.attach()
-        if (machine.kernel, machine.kind) != (kernel, kind):
-            machine.channel.close()
-            pytest.skip(f"the bed that is up has another dom0 than a {kind} one with kernel {kernel or 'as here'}: "
-                        "tests/system/xenbed down")
         say(f"using the bed that is up, logs in {machine.dir}")
         machine.refresh_modules(modules)
         request.config.stash[MACHINE] = machine
         yield machine
         machine.channel.close()
     else:
-        request.config.stash[MACHINE] = machine = Machine.start(modules=modules, kernel=kernel, dom0=kind)
+        name = f"test-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}-{os.getpid()}"
+        request.config.stash[MACHINE] = machine = Machine.start(modules, name=name, lane=lane, kernel=kernel, dom0=kind)
         yield machine
         machine.stop()
 
@@ -145,13 +149,13 @@ def quiet_consoles(request):
         pytest.fail("\n".join([f"in the logs of {machine.dir}:", *map(str, found)]), pytrace=False)
 
 
-def _guest(machine, name, **options):
-    """The guest of this name if this run made it and it still answers, else a new one."""
+def _standing(machine, name):
+    """The guest of this name if it still answers, else a new one."""
     guest = machine.guests.get(name)
     if guest and guest.answers():
         return guest
     machine.dom0.run(f"xl destroy {name} 2>/dev/null", check=False, timeout=30)
-    return machine.create_guest(name, **options)
+    return standing.make(machine, name)
 
 
 @pytest.fixture
@@ -162,13 +166,13 @@ def ramdisks(bed):
 @pytest.fixture
 def pvh(bed):
     """A PVH guest: quick to start, PV devices only."""
-    return _guest(bed, "pvh", kind="pvh")
+    return _standing(bed, "pvh")
 
 
 @pytest.fixture
 def pv(bed):
     """A PV guest: neither firmware nor hardware virtualisation, and its frames are the machine's."""
-    return _guest(bed, "pv", kind="pv")
+    return _standing(bed, "pv")
 
 
 @pytest.fixture
@@ -182,24 +186,18 @@ def leakless(pvh):
 @pytest.fixture
 def smp(bed):
     """A PVH guest with two CPUs, for queues; whatever the test does, it holds afterwards what it held before."""
-    guest = _guest(bed, "smp", vcpus=2)
+    guest = _standing(bed, "smp")
     before = guest.counts()
     yield guest
     counters.await_baseline(guest, before)
 
 
 @pytest.fixture
-def hvm(bed, ramdisks):
-    """An HVM guest with the last ramdisk as emulated disk, and an e1000; the backend that makes it has gone again."""
-    guest = bed.guests.get("hvm")
-    if guest and guest.answers():
-        return guest
-    back = [] if any(bed.dom0.loaded(name) for name in nics.BACKENDS) else bed.dom0.load("xen-netback")
-    guest = _guest(bed, "hvm", kind="hvm", disks=[devices.disk(ramdisks[-1], "hdb", "qdisk")],
-                   nics=[nics.nic(model="e1000")])
-    nics.keep_only_emulated(guest)
-    bed.dom0.unload(*back)
-    return guest
+def hvm(request):
+    """An HVM guest with the last ramdisk as emulated disk, and an e1000; the backend that made it has gone again."""
+    if not request.node.get_closest_marker("parallel"):
+        pytest.fail("QEMU loses HVM guests in the steady lane: mark the test with pytest.mark.parallel", pytrace=False)
+    return _standing(request.getfixturevalue("bed"), "hvm")
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The block pair on real Xen: every front with every back, data first, then what administrators do to disks."""
 
-import time
-
 import pytest
 
 from bed import devices
@@ -211,7 +209,7 @@ def test_backend_reload_under_load_goes_unnoticed(leakless, ramdisks, front):
     undo = rebind(guest.dom0, "xen-backend", OUR_BACK, back_node(guest), undo)
     shown = f"/sys/kernel/debug/xenpv/{back_node(guest)}/blkback"
     await_true(guest.dom0, f'[ "$(head -n 1 {shown})" = "state connected" ]')
-    time.sleep(2)  # of load on it
+    guest.dom0.run("sleep 2")  # of load on it
     assert stop_load(guest) in (0, 128), "the guest saw its backend's reload"
     clean_fio(guest.run(VERIFY.format(dev=dev), timeout=60))
     guest.detach(VDEV)

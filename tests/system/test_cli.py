@@ -152,6 +152,7 @@ def test_without_our_modules_it_says_what_it_cannot_see(pvh, disk, ramdisks):
     assert unprivileged.rc == 3 and "run it as root" in unprivileged.err, unprivileged
 
 
+@pytest.mark.parallel
 def test_emulated_devices_of_an_hvm_guest(hvm, installed, keeper):
     keeper.close()
     with served(hvm, "xenpv_blkfront", "xenpv_blkback", installed, VDEV) as dev, emulated(hvm, "e1000") as link:

@@ -13,6 +13,7 @@ from bed.pair import emulated, networked, served
 
 FRONT = {"disk": "xenpv_blkfront", "network": "xenpv_netfront"}
 BACK = {"disk": "xenpv_blkback", "network": "xenpv_netback"}
+pytestmark = pytest.mark.parallel
 SHORT = "--runtime 1 --repeats 1 --warmup 0"
 
 

@@ -32,6 +32,7 @@ def test_grub_reads_its_disk(bed, ramdisks, kind):
         guest.destroy()
 
 
+@pytest.mark.parallel
 def test_ipxe_fetches_over_its_nic(bed):
     with backend(bed.dom0, "xenpv_netback"):
         guest, log = firmware.boot_by_ipxe(bed)

@@ -13,8 +13,9 @@ GUEST_TYPES = {"pv": "PV", "hvm": "HVM"}  # as the guest's kernel calls them
 OURS = ("xenpv", "xenpv")
 CASES = [("pv", OURS), ("pv", ("xenpv", "xen")), ("pv", ("xen", "xenpv")), ("hvm", OURS)]
 NAMES = {"xenpv": "xenpv_{}", "xen": "xen-{}"}
-EACH = pytest.mark.parametrize("guest, ends", CASES, ids=[f"{kind}-{f}:{b}" for kind, (f, b) in CASES],
-                               indirect=["guest"])
+EACH = pytest.mark.parametrize("guest, ends", [
+    pytest.param(kind, ends, id=f"{kind}-{ends[0]}:{ends[1]}", marks=[pytest.mark.parallel] * (kind == "hvm"))
+    for kind, ends in CASES], indirect=["guest"])
 
 
 def drivers(ends, device):

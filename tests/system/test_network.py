@@ -185,6 +185,7 @@ class TestLink:
         counters.await_baseline(guest, before)
 
 
+@pytest.mark.parallel
 def test_emulated_nic_works_beside_a_pv_one(hvm):
     guest = hvm
     traffic.serve(guest.dom0)

@@ -44,9 +44,10 @@ def queues_of(link):
 
 
 def await_queues(link, wanted):
-    deadline = time.monotonic() + 10 * link.guest.dom0.factor
+    dom0 = link.guest.dom0
+    deadline = dom0.now() + 10 * dom0.factor
     while queues_of(link) != wanted or nics.states(link.guest, link.devid) != ("4", "4"):
-        assert time.monotonic() < deadline, f"{queues_of(link)} queues, wanted {wanted}"
+        assert dom0.now() < deadline, f"{queues_of(link)} queues, wanted {wanted}"
         time.sleep(0.2)
 
 
@@ -107,9 +108,10 @@ def test_backend_reload_under_load(smp, front):
 
 def await_in(domain, command, wanted, seconds=20):
     """Waits until a command prints that."""
-    deadline = time.monotonic() + seconds * getattr(domain, "dom0", domain).factor
+    dom0 = getattr(domain, "dom0", domain)
+    deadline = dom0.now() + seconds * dom0.factor
     while (seen := domain.run(command, check=False).out.strip()) != wanted:
-        assert time.monotonic() < deadline, f"{command}: {seen!r}, wanted {wanted!r}"
+        assert dom0.now() < deadline, f"{command}: {seen!r}, wanted {wanted!r}"
         time.sleep(0.5)
 
 

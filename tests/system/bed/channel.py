@@ -9,7 +9,11 @@ import threading
 
 from .layout import BedError
 
-GRACE = 15  # seconds on top of a command's own limit before the agent itself counts as gone
+GRACE = 15  # seconds of the machine, on top of a command's own limit, before the agent itself counts as gone
+BEAT = 5  # seconds between looks at the machine's clock while a command runs
+# Seconds without any answer after which the machine counts as gone. Long: where time follows instructions the machine
+# stands still for as long as the host has no processor for it.
+SILENCE = 300
 
 
 class Channel:
@@ -48,9 +52,29 @@ class Channel:
             self._news.notify_all()
 
     def call(self, timeout, **request):
-        """The agent's reply, or BedError when none comes in time or the machine has gone."""
+        """The agent's reply, or BedError when none comes in time or the machine has gone.
+
+        The limit is in seconds of the machine, which asks its clock: those of the host say nothing of a machine that
+        has no processor to itself.
+        """
+        tag = self._send(timeout=timeout, **request)
+        began = None
+        while not self._wait(tag, BEAT):
+            now = self.now()
+            began = now if began is None else began
+            if now - began > timeout + GRACE:
+                raise BedError(f"dom0's agent did not answer within {timeout + GRACE} s")
+        return self._take(tag)
+
+    def now(self):
+        """Seconds on the machine's clock, which counts from its boot."""
+        tag = self._send(op="clock", timeout=GRACE)
+        if not self._wait(tag, SILENCE):
+            raise BedError(f"dom0's agent has said nothing for {SILENCE} s")
+        return self._take(tag)["now"]
+
+    def _send(self, **request):
         request["id"] = tag = next(self._ids)
-        request["timeout"] = timeout
         # The leading newline ends whatever half line an interrupted client left behind.
         data = b"\n" + json.dumps(request).encode() + b"\n"
         try:
@@ -58,12 +82,18 @@ class Channel:
                 self._socket.sendall(data)
         except OSError as error:
             raise BedError(f"the machine has gone: {error}") from None
+        return tag
+
+    def _wait(self, tag, seconds):
+        """Whether there is anything to take, the end of the machine too."""
         with self._news:
-            self._news.wait_for(lambda: tag in self._replies or not self._open, timeout + GRACE)
+            return self._news.wait_for(lambda: tag in self._replies or not self._open, seconds)
+
+    def _take(self, tag):
+        with self._news:
             reply = self._replies.pop(tag, None)
         if reply is None:
-            raise BedError("the machine has gone" if not self._open else
-                           f"dom0's agent did not answer within {timeout + GRACE} s")
+            raise BedError("the machine has gone")
         if "error" in reply:
             raise BedError(f"dom0's agent: {reply['error']}")
         return reply

@@ -6,10 +6,10 @@ import sys
 import time
 from pathlib import Path
 
-from . import devices, driver_domain, kernels, kmods, nics
+from . import accel, cache, devices, driver_domain, kernels, kmods, nics, runs
 from .guest import KINDS
-from .layout import BUILD, LOGS, REPO, BedError, say
-from .machine import Machine, running
+from .layout import REPO, BedError, say
+from .machine import Machine
 from .watch import Watch
 
 
@@ -34,8 +34,8 @@ def _disk(text):
 
 def up(args):
     start = time.monotonic()
-    machine = Machine.start(args.vcpus, args.memory, Path(args.modules), detached=True, kernel=args.kernel,
-                            dom0=args.dom0)
+    machine = Machine.start(Path(args.modules), detached=True, lane=args.lane, vcpus=args.vcpus, memory=args.memory,
+                            kernel=args.kernel, dom0=args.dom0)
     machine.channel.close()
     say(f"up after {time.monotonic() - start:.0f} s, logs in {machine.dir}")
     return 0
@@ -47,24 +47,29 @@ def modules(args):
     return 0
 
 
-def down(args):
-    state = running()
-    if state is None or (args.own and BUILD not in Path(state["dir"]).parents):
-        say("no bed is up" if state is None else f"the bed that is up is not this tree's: {state['dir']}")
-        return 0
-    Machine.attach().stop()
-    say("down")
+def down(_args):
+    beds = runs.alive()
+    for name in beds:
+        Machine.attach(name).stop()
+    say(f"down: {' '.join(beds)}" if beds else "no bed is up")
+    return 0
+
+
+def clear_cache(_args):
+    cache.clear()
     return 0
 
 
 def status(_args):
-    state = running()
-    if state is None:
+    beds = runs.alive()
+    if not beds:
         say("no bed is up")
         return 1
-    print(f"pid {state['pid']}, {state['accel']}, kernel {state['kver']}, logs {state['dir']}")
-    machine = Machine.attach()
-    print(machine.dom0.run("xl list; lsmod | grep -E '^(xen_?(blk|net)|xenpv)'; true").out, end="")
+    for state in beds.values():
+        print("{name}: pid {pid}, {lane} lane, {accel}, kernel {kver}, logs {dir}".format(**state))
+    if runs.DEFAULT_NAME in beds:
+        machine = Machine.attach()
+        print(machine.dom0.run("xl list; lsmod | grep -E '^(xen_?(blk|net)|xenpv)'; true").out, end="")
     return 0
 
 
@@ -165,8 +170,10 @@ def push(args):
 
 
 def logs(_args):
-    state = running()
-    folder = Path(state["dir"]) if state else (LOGS / "latest").resolve()
+    state = runs.alive().get(runs.DEFAULT_NAME)
+    folder = Path(state["dir"]) if state else runs.latest()
+    if folder is None:
+        raise BedError("no bed was ever up in this tree: tests/system/xenbed up")
     watch = Watch(folder)
     for log in watch.logs():
         print(log)
@@ -186,7 +193,9 @@ def parser():
         sub.set_defaults(action=action)
         return sub
 
-    sub = verb("up", up, help="boot Xen and dom0, and leave them running")
+    sub = verb("up", up, help="bring Xen, dom0 and the standing guests up, and leave them running")
+    sub.add_argument("--lane", choices=[*accel.LANES], default=accel.DEFAULT_LANE,
+                     help="steady: one CPU, time by instructions; parallel: several CPUs, HVM guests (steady)")
     sub.add_argument("--vcpus", type=int, default=1, help="of dom0; two halve its I/O rate under emulation")
     sub.add_argument("--memory", type=int, default=3072, help="of dom0, MiB")
     sub.add_argument("--dom0", choices=("pv", "pvh"), default="pv", help="the kind of dom0 (pv)")
@@ -194,8 +203,8 @@ def parser():
     sub.add_argument("--kernel", choices=[*kernels.SERIES], help="series of dom0's kernel, if not this machine's")
     sub = verb("modules", modules, help="build the modules for another series of kernels, and print where they are")
     sub.add_argument("series", choices=[*kernels.SERIES])
-    sub = verb("down", down, help="end it")
-    sub.add_argument("--own", action="store_true", help="unless another tree booted it")
+    verb("down", down, help="end this tree's beds, those of a test run too")
+    verb("clear-cache", clear_cache, help="remove images, kernels and snapshots, which all checkouts share")
     verb("status", status, help="what is running")
     verb("logs", logs, help="list the logs and what is wrong in them")
     sub = verb("dom0", dom0, help="run a command in dom0")

@@ -25,13 +25,13 @@ def read(dom0, domid):
 
 def await_baseline(guest, baseline, timeout=5):
     """Waits until a guest holds no more than at baseline; BedError says what it kept."""
-    deadline = time.monotonic() + timeout * guest.dom0.factor
+    deadline = guest.dom0.now() + timeout * guest.dom0.factor
     while True:
         now = guest.counts()
         kept = {name: value - getattr(baseline, name) for name, value in asdict(now).items()
                 if name != "frames" and value > getattr(baseline, name)}
         if not kept:
             return now
-        if time.monotonic() > deadline:
+        if guest.dom0.now() > deadline:
             raise BedError(f"guest {guest.name} leaks {kept}: {baseline} became {now}")
         time.sleep(0.5)

@@ -9,7 +9,8 @@ import shutil
 
 from . import image, kmods
 from .guest import CHANNELS, Guest, socket_of
-from .layout import FILES, BedError, cached, key_of, run, say, step
+from .cache import cached, key_of
+from .layout import FILES, BedError, run, say, step
 from .machine import SCRATCH_MIB
 
 DISK = "/dev/vdc"  # in dom0

@@ -89,8 +89,8 @@ def detach(guest, vdev, force=False):
         raise BedError(f"{guest.name} has no disk {vdev}")
     option = "--force" if force else ""
     guest.dom0.run(f"xl block-detach {option} {guest.domid} {device_id(vdev)}", timeout=40)
-    deadline = time.monotonic() + 10 * guest.dom0.factor
+    deadline = guest.dom0.now() + 10 * guest.dom0.factor
     while guest.dom0.xenstore(f"{path}/state") is not None:
-        if time.monotonic() > deadline:
+        if guest.dom0.now() > deadline:
             raise BedError(f"{guest.name} {vdev}: the backend is still there after the detach")
         time.sleep(0.2)

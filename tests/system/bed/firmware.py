@@ -9,7 +9,8 @@ import contextlib
 import shutil
 
 from . import devices, guest, image, nics
-from .layout import cached, key_of, run
+from .cache import cached, key_of
+from .layout import run
 
 PACKAGES = ["grub-xen-host", "ipxe"]
 GRUB = {"pv": "usr/lib/grub-xen/grub-x86_64-xen.bin", "pvh": "usr/lib/grub-xen/grub-i386-xen_pvh.bin"}

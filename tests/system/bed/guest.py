@@ -18,6 +18,10 @@ KINDS = ("pv", "pvh", "hvm")
 # xl gives the first channel the number of the kernel's own console, and then refuses it: spend one.
 CHANNELS = "channel=['name=unused,connection=pty', 'name=agent,connection=socket,path={}']"
 CHUNK = 24 << 10
+# Where dom0 has kernels and initramfs of guests: in memory, since a device model keeps them open, and the share cannot
+# be open in a machine that is saved.
+BOOT = "/run/guest"
+BRING = f"mkdir -p {BOOT} && cp -up --remove-destination /host/guest/vmlinuz* /host/guest/initramfs* {BOOT}/"
 LOOK_SECONDS = 5  # between looks whether a guest that boots is still there
 PANIC = ("Kernel panic", "end Kernel panic", "bed: guest: no ")
 
@@ -95,7 +99,7 @@ class Guest(Domain):
         console = machine.share / "xen/console" / f"guest-{name}.log"
         before = console.stat().st_size if console.exists() else 0
         with step(f"guest {name} ({kind}): xl create"):
-            machine.dom0.run(f"xl create -q /host/guest/{name}.cfg", timeout=60)
+            machine.dom0.run(f"{BRING} && xl create -q /host/guest/{name}.cfg", timeout=60)
         guest = cls(machine, name, _domid(machine.dom0, name), kernel)
         try:
             with step(f"guest {name}: booting"):
@@ -109,12 +113,12 @@ class Guest(Domain):
     @classmethod
     def find(cls, machine, name):
         config = machine.share / "guest" / f"{name}.cfg"
-        kernel = re.search(r"^kernel='/host/guest/vmlinuz-(.*)'$", config.read_text() if config.exists() else "", re.M)
+        kernel = re.search(rf"^kernel='{BOOT}/vmlinuz-(.*)'$", config.read_text() if config.exists() else "", re.M)
         return cls(machine, name, _domid(machine.dom0, name), kernel[1] if kernel else None)
 
     def _await_boot(self, before):
         limit = (LATE if self.kernel else 60) * self.dom0.factor
-        deadline = time.monotonic() + limit
+        deadline = self.dom0.now() + limit
         next_look = time.monotonic() + LOOK_SECONDS
         while True:
             text = self.console_text(before)
@@ -126,7 +130,7 @@ class Guest(Domain):
                 died = died or self.dom0.run(f"xl domid {self.name}", check=False).rc != 0
             if died:
                 raise BedError(f"guest {self.name} died at boot, its console ends:\n{_last_lines(text)}")
-            if time.monotonic() > deadline:
+            if self.dom0.now() > deadline:
                 raise BedError(f"guest {self.name} did not come up in {limit} s, its console ends:\n"
                                f"{_last_lines(text)}")
             time.sleep(0.2)
@@ -155,11 +159,12 @@ class Guest(Domain):
     def shutdown(self):
         """Powers off from inside and waits until the domain has gone."""
         self.run("echo o >/proc/sysrq-trigger", check=False, timeout=5)
-        for _ in range(30 * self.dom0.factor):
+        deadline = self.dom0.now() + 30 * self.dom0.factor
+        while self.dom0.now() < deadline:
             if self.dom0.run(f"xl domid {self.name}", check=False).rc:
                 self.machine.guests.pop(self.name, None)
                 return
-            time.sleep(1)
+            time.sleep(0.5)
         raise BedError(f"guest {self.name} did not power off")
 
     # Commands and files
@@ -236,7 +241,7 @@ def direct_boot(kind, cmdline, kernel):
     """Lines of a guest's configuration: xl brings the kernel, of this machine's series or another."""
     series = f"-{kernel}" if kernel else ""
     cmdline += OTHER_KERNEL if kernel else ""
-    return [f"kernel='/host/guest/vmlinuz{series}'", f"ramdisk='/host/guest/initramfs{series}'",
+    return [f"kernel='{BOOT}/vmlinuz{series}'", f"ramdisk='{BOOT}/initramfs{series}'",
             f"cmdline='{cmdline_for(kind, cmdline)}'"]
 
 

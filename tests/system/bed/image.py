@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import kernels, kmods, layout, tools
-from .layout import FILES, BedError, cached, cpio, key_of, run
+from .cache import cached, key_of
+from .layout import FILES, BedError, cpio, run
 
 DOM0_PACKAGES = """
     bash bridge-utils e2fsprogs ethtool fio iperf3 iproute2 iputils-ping kmod procps psmisc tcpdump udev util-linux
@@ -36,7 +37,7 @@ OTHER_GUEST_MODULES = "xen-blkfront xen-netfront ext4 crc32c_generic".split()
 
 PROBE = FILES / "netprobe"
 
-EARLY_DOM0 = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic"]
+EARLY_DOM0 = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic", "overlay"]
 
 
 @dataclass
@@ -144,7 +145,8 @@ def _make_dom0_initramfs(source, out, bring=()):
     if bring:
         _all_modules(source, payload, bring)
     _script("dom0-init", payload / "init")
-    _script("dom0-agent", payload / "agent")
+    for name in ("agent", "suspend", "resume", "mount-share", "console-logs"):
+        _script(f"dom0-{name}", payload / name)
     compile_probe(payload)
     run(["gcc-12", "-O1", "-Wall", "-Werror", "-o", payload / "xencount", FILES / "xencount.c",
          "-lxenctrl", "-lxenforeignmemory"], timeout=60)

@@ -16,7 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .layout import REPO, BedError, cached, key_of, run, say, step
+from .cache import cached, key_of
+from .layout import REPO, BedError, run, say, step
 
 ROOM = REPO / "build" / "kernels"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"

@@ -1,149 +1,162 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One QEMU with Xen and dom0 in it: started, found again by a later command, stopped.
+"""One QEMU with Xen and dom0 in it: booted or restored, found again by a later command, stopped."""
 
-There is at most one on a host: the running QEMU itself holds the lock, so a crash of whoever started it
-neither leaves the lock behind nor lets a second one in.
-"""
-
-import fcntl
-import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
-from . import accel, image, kernels
+from . import accel, image, kernels, qemu, runs, snapshot
 from .channel import Channel
 from .dom0 import Dom0
 from .domain import modules_of
 from .guest import Guest
-from .layout import LOGS, REPO, BedError, cpio, run, say, step
+from .layout import REPO, BedError, cpio, run, say, step
 from .watch import Watch
 
-LOCK = Path("/run/lock/xenpv-bed.lock")
-KEEP_RUNS = 8
-SCRATCH, SCRATCH_MIB = "scratch.img", 3072  # dom0's third disk: empty, and not a snapshot
-
-
-def _lock():
-    """The locked file, or None when a bed is up."""
-    handle = open(LOCK, "a+", encoding="utf-8")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.close()
-        return None
-    return handle
-
-
-def running():
-    """The state of the bed that is up, or None."""
-    handle = _lock()
-    if handle:
-        handle.close()
-        return None
-    try:
-        return json.loads(LOCK.read_text(encoding="utf-8"))
-    except ValueError:
-        raise BedError("another bed is just starting or ending: try again in a few seconds") from None
+ANSWER_SECONDS = 60  # within which dom0 answers once its agent is there
 
 
 class Machine:
     def __init__(self, state, process=None):
+        self.name = state["name"]
         self.pid = state["pid"]
         self.dir = Path(state["dir"])
         self.kver = state["kver"]
         self.accel = state["accel"]
+        self.lane = state["lane"]
         self.process = process
         self.share = self.dir / "share"
-        self.scratch = self.dir / SCRATCH
+        self.scratch = self.dir / qemu.SCRATCH
         self.watch = Watch(self.dir)
-        self.guests = {}
-        self.channel = self._connect()
+        qemu.await_socket(self.dir / "agent.sock", process)
+        self.channel = Channel(self.dir / "agent.sock", connect_timeout=10)
         self.kernel = state["kernel"]
         self.kind = state["kind"]
-        self.boot_seconds = None
+        self.boot_seconds = state["boot_seconds"]
         self.dom0 = Dom0(self.channel, self.share, state["factor"], self.kernel)
+        self.guests = {}
 
     # Starting and stopping
 
     @classmethod
-    def start(cls, vcpus=1, memory=3072, modules=REPO, detached=False, kernel=None, dom0="pv"):
-        """Boots Xen and dom0 and waits for dom0's agent. memory is dom0's, in MiB; kernel a series, for dom0; dom0 its
-        kind, 'pv' or 'pvh'."""
-        handle = _lock()
-        if handle is None:
-            raise BedError(f"a bed is up already (see {LOCK}): tests/system/xenbed down")
-        with handle:
-            handle.truncate(0)
-            made = image.build()
-            guests_kernel = made.kernel
-            if kernel:
-                made.kver, made.kernel, made.dom0_initramfs = image.other_dom0(kernel)
-            chosen = accel.choose(made.xen, made.kernel)
-            folder = _new_run()
-            share = folder / "share"
-            for name in ("modules", "guest", "xen/console"):
-                (share / name).mkdir(parents=True)
-            with open(folder / SCRATCH, "wb") as sparse:
-                sparse.truncate(SCRATCH_MIB << 20)
-            shutil.copy(guests_kernel, share / "guest" / "vmlinuz")
-            shutil.copy(made.guest_initramfs, share / "guest" / "base.cpio.xz")
-            began = time.monotonic()
-            with step("booting Xen and dom0"):
-                process = _spawn(made, chosen, folder, vcpus, memory, handle, detached, dom0)
-                state = {"pid": process.pid, "dir": str(folder), "kver": made.kver, "accel": chosen.name,
-                         "factor": chosen.factor, "kernel": kernel, "kind": dom0}
-                handle.write(json.dumps(state))
-                handle.flush()
-                try:
-                    machine = cls(state, process)
-                    machine.refresh_modules(Path(modules))
-                    if kernel:
-                        machine.use_kernel(kernel)
-                    machine.dom0.run("true", timeout=60)
-                except BaseException:
-                    process.kill()
-                    process.wait()
-                    say(f"boot failed, logs: {folder}\n{_tail(folder / 'xen.log')}")
-                    raise
+    def start(cls, modules=REPO, detached=False, name=runs.DEFAULT_NAME, lane=accel.DEFAULT_LANE, **options):
+        """A machine that answers: restored where there is a snapshot, which is made where there can be one.
+
+        name tells it from others of this tree.  detached: it outlives this process.  options: vcpus and memory (MiB)
+        of dom0; kernel, a series, for dom0; dom0, its kind, 'pv' or 'pvh'.
+        """
+        if name in runs.alive():
+            raise BedError(f"a bed named {name!r} is up already: tests/system/xenbed down")
+        made = image.build()
+        guests_kernel = made.kernel
+        if options.get("kernel"):
+            made.kver, made.kernel, made.dom0_initramfs = image.other_dom0(options["kernel"])
+        plan = qemu.Plan(made, accel.choose(made, lane), **options)
+
+        def boot(plan, memory_file):
+            return cls._boot(plan, guests_kernel, f"{name}-made", memory_file=memory_file)
+
+        if found := snapshot.find(plan, boot):
+            try:
+                machine = cls._restore(plan, guests_kernel, name, *found, detached)
+            except BedError as error:
+                say(f"the snapshot cannot be restored, and is made anew: {error}")
+                snapshot.cache.give_up(found[0])
+                found = snapshot.find(plan, boot)
+                machine = cls._restore(plan, guests_kernel, name, *found, detached)
+        else:
+            machine = cls._boot(plan, guests_kernel, name, detached)
+        machine.refresh_modules(Path(modules))
+        if plan.kernel:
+            machine.use_kernel(plan.kernel)
+        return machine
+
+    @classmethod
+    def _boot(cls, plan, guests_kernel, name, detached=False, memory_file=None):
+        """memory_file: the file that its memory is to be, for a snapshot."""
+        began = time.monotonic()
+        with step(f"booting Xen and dom0 ({plan.accel.lane.name})"):
+            machine = cls._spawn(plan, guests_kernel, name, detached, plan.machine(memory_file, share=True))
+            try:
+                machine.dom0.run("true", timeout=ANSWER_SECONDS)
+            except BaseException:
+                machine._give_up("boot failed")
+                raise
         machine.boot_seconds = time.monotonic() - began
         return machine
 
     @classmethod
-    def attach(cls):
-        """The bed that is up."""
-        state = running()
+    def _restore(cls, plan, guests_kernel, name, folder, about, detached):
+        with step(f"restoring Xen, dom0 and {' '.join(about['guests']) or 'no guests'} ({plan.accel.lane.name})"):
+            command = [*plan.machine(folder / snapshot.MEMORY), "-incoming", "defer"]
+            machine = cls._spawn(plan, guests_kernel, name, detached, command, about["boot_seconds"],
+                                 lambda run_folder, process: snapshot.resume(folder, run_folder, process))
+            try:
+                machine.dom0.run("/run/bed/resume", timeout=ANSWER_SECONDS)
+            except BaseException:
+                machine._give_up("restoring failed")
+                raise
+        machine.guests = {guest: Guest(machine, guest, domid) for guest, domid in about["guests"].items()}
+        return machine
+
+    @classmethod
+    def _spawn(cls, plan, guests_kernel, name, detached, command, boot_seconds=None, resume=None):
+        """Starts QEMU with a folder of its own; the machine's agent has its end of the channel, and may not answer."""
+        folder, lock = runs.new(name)
+        with lock:
+            share = folder / "share"
+            for part in ("modules", "guest", "xen/console"):
+                (share / part).mkdir(parents=True)
+            with open(folder / qemu.SCRATCH, "wb") as sparse:
+                sparse.truncate(qemu.SCRATCH_MIB << 20)
+            shutil.copy(guests_kernel, share / "guest" / "vmlinuz")
+            shutil.copy(plan.made.guest_initramfs, share / "guest" / "base.cpio.xz")
+            shutil.copy(plan.made.guest_initramfs, share / "guest" / "initramfs")
+            process = qemu.spawn([*command, *plan.ends(folder)], folder, lock, detached)
+            state = {"name": name, "pid": process.pid, "dir": str(folder), "kver": plan.made.kver,
+                     "accel": plan.accel.name, "lane": plan.accel.lane.name, "factor": plan.accel.factor,
+                     "kernel": plan.kernel, "kind": plan.dom0, "boot_seconds": boot_seconds}
+            try:
+                if resume:
+                    resume(folder, process)
+                machine = cls(state, process)
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+            runs.tell(lock, state)
+            return machine
+
+    def _give_up(self, why):
+        self.process.kill()
+        self.process.wait()
+        say(f"{why}, logs: {self.dir}\n{_tail(self.dir / 'xen.log')}")
+
+    @classmethod
+    def attach(cls, name=runs.DEFAULT_NAME):
+        """The bed of this name that is up."""
+        state = runs.alive().get(name)
         if state is None:
             raise BedError("no bed is up: tests/system/xenbed up")
         return cls(state)
 
     def stop(self):
-        """Ends QEMU. Its disks are snapshots, so there is nothing to shut down in order."""
+        """Ends QEMU. It keeps nothing, so there is nothing to shut down in order."""
         self.channel.close()
         try:
             os.kill(self.pid, signal.SIGTERM)
         except ProcessLookupError:
             return
         deadline = time.monotonic() + 10
-        while running() and time.monotonic() < deadline:
+        while runs.is_up(self.dir) and time.monotonic() < deadline:
             if self.process:
                 self.process.poll()
-            time.sleep(0.1)
-        if running():
+            time.sleep(0.05)
+        if runs.is_up(self.dir):
             os.kill(self.pid, signal.SIGKILL)
         self.scratch.unlink(missing_ok=True)
-
-    def _connect(self):
-        path = self.dir / "agent.sock"
-        deadline = time.monotonic() + 10
-        while not path.exists():
-            if time.monotonic() > deadline or (self.process and self.process.poll() is not None):
-                raise BedError(f"QEMU did not start: {_tail(self.dir / 'qemu.err')}")
-            time.sleep(0.05)
-        return Channel(path, connect_timeout=10)
 
     # What runs inside
 
@@ -207,61 +220,7 @@ class Machine:
         return self.guests[name]
 
 
-def _new_run():
-    LOGS.mkdir(parents=True, exist_ok=True)
-    for old in sorted(LOGS.glob("2*"))[:-KEEP_RUNS + 1]:
-        shutil.rmtree(old, ignore_errors=True)
-    for old in LOGS.glob(f"2*/{SCRATCH}"):
-        old.unlink()
-    folder = LOGS / time.strftime("%Y%m%d-%H%M%S")
-    folder.mkdir()
-    latest = LOGS / "latest"
-    latest.unlink(missing_ok=True)
-    latest.symlink_to(folder.name)
-    return folder
-
-
 def _tail(path, lines=15):
     if not path.exists():
         return f"({path.name} is missing)"
     return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
-
-
-# A PVH dom0's devices are behind an IOMMU, which Xen demands for one, and with them what QEMU emulates for it: a virtio
-# device that went round it would take addresses of the domain for the machine's.
-PVH_MACHINE = ["-machine", "q35", "-device", "amd-iommu"]
-BEHIND_IOMMU = ",disable-legacy=on,iommu_platform=on"
-
-
-def _spawn(made, chosen, folder, vcpus, memory, lock, detached, dom0):
-    xen_options = (f"console=com1 com1=115200,8n1 dom0_mem={memory}M,max:{memory}M dom0_max_vcpus={vcpus} "
-                   "loglvl=all guest_loglvl=all cpuidle=0")
-    kernel_options = "console=hvc0 panic=1 loglevel=7"
-    board, virtio = [], ""
-    if dom0 == "pvh":
-        board, virtio = PVH_MACHINE, BEHIND_IOMMU
-        xen_options += " dom0=pvh"
-    command = [
-        "qemu-system-x86_64", *chosen.args, *board, "-smp", "2", "-m", str(memory + 3072), "-no-reboot",
-        "-nodefaults", "-display", "none", "-monitor", "none", "-serial", f"file:{folder}/xen.log",
-        "-kernel", made.xen, "-append", xen_options,
-        "-initrd", f"{made.kernel} {kernel_options},{made.dom0_initramfs}",
-        "-drive", f"file={made.dom0_root},if=none,id=root,format=raw,cache=unsafe,snapshot=on",
-        "-device", f"virtio-blk-pci,drive=root{virtio}",
-        "-drive", f"file={made.guest_tools},if=none,id=tools,format=raw,snapshot=on",
-        "-device", f"virtio-blk-pci,drive=tools{virtio}",
-        "-drive", f"file={folder}/{SCRATCH},if=none,id=scratch,format=raw,cache=unsafe,discard=unmap",
-        "-device", f"virtio-blk-pci,drive=scratch{virtio}",
-        "-fsdev", f"local,id=share,path={folder}/share,security_model=none",
-        "-device", f"virtio-9p-pci,fsdev=share,mount_tag=host{virtio}",
-        "-device", f"virtio-serial-pci{virtio}",
-        "-chardev", f"socket,id=agent,path={folder}/agent.sock,server=on,wait=off",
-        "-device", "virtserialport,chardev=agent,name=bed",
-    ]
-    if not detached:  # a test run that is killed takes its machine with it
-        command = ["setpriv", "--pdeathsig", "TERM", *command]
-    command = [str(c) for c in command]
-    (folder / "qemu.cmd").write_text("\n".join(command) + "\n")
-    with open(folder / "qemu.err", "wb") as errors:
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
-                                pass_fds=[lock.fileno()], start_new_session=True)

@@ -21,17 +21,17 @@ def states(dom0, frontend):
 
 def await_states(dom0, frontend, wanted, who, timeout=20):
     """Waits until (frontend, backend) are as wanted."""
-    deadline = time.monotonic() + timeout * dom0.factor
+    deadline = dom0.now() + timeout * dom0.factor
     while (seen := states(dom0, frontend)) != wanted:
-        if time.monotonic() > deadline:
+        if dom0.now() > deadline:
             raise BedError(f"{who}: states (frontend, backend) are {seen}, wanted {wanted}")
         time.sleep(0.2)
 
 
 def await_gone(dom0, path, who, timeout=10):
     """Waits until a backend's directory has left xenstore."""
-    deadline = time.monotonic() + timeout * dom0.factor
+    deadline = dom0.now() + timeout * dom0.factor
     while dom0.xenstore(f"{path}/state") is not None:
-        if time.monotonic() > deadline:
+        if dom0.now() > deadline:
             raise BedError(f"{who}: the backend is still there after the detach")
         time.sleep(0.2)

@@ -96,14 +96,16 @@ class Place:
     @contextlib.contextmanager
     def tried(self, hand, good):
         """Whatever was done to the backend, an orderly frontend works on it, and nothing is left over at either end."""
-        began = time.monotonic()
+        dom0 = hand.guest.dom0
+        began = dom0.now()
         yield hand
         hand.run(good)
         assert hand.back()[0] == "state closed"
         counters.await_baseline(hand.guest, self.held)
         assert channels(hand.guest.dom0) <= self.channels
         # A backend says ten things about a device in five seconds; where a test takes no time it must still say them.
-        time.sleep(max(0, 1 - (time.monotonic() - began)))
+        if (short := 1 - (dom0.now() - began)) > 0:
+            dom0.run(f"sleep {short:.2f}")
 
 
 def channels(dom0):
@@ -115,6 +117,7 @@ class Said:
     """What is on the console of dom0 from here on."""
 
     def __init__(self, machine):
+        self.dom0 = machine.dom0
         self.log = machine.dir / "xen.log"
         self.start = self.log.stat().st_size
 
@@ -122,8 +125,9 @@ class Said:
         return self.log.read_bytes()[self.start:].decode(errors="replace").splitlines()
 
     def has(self, text):
-        for _ in range(50):
-            if any(text in line for line in self.lines()):
-                return
+        deadline = self.dom0.now() + 5
+        while not any(text in line for line in self.lines()) and self.dom0.now() < deadline:
             time.sleep(0.1)
+        if any(text in line for line in self.lines()):
+            return
         pytest.fail("\n".join([f"{text!r} is not in what dom0 said:", *self.lines()]))
