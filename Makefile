@@ -12,7 +12,7 @@ PYTHON := /usr/bin/python3
 KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES= XENPV_WERROR=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check package srpm modules modules_install compile_commands.json format bed clean distclean
+.PHONY: help setup demo check check-long package srpm modules modules_install compile_commands.json format bed clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z_.]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,6 +27,9 @@ demo: setup ## the main job: PV disk and network against emulated ones on real X
 
 check: setup ## every test: style, set-up, benches, build gate, unit tests, kernel build, real Xen
 	@$(PYTHON) tests/check.py
+
+check-long: setup ## the same, and what takes hours: an installed guest's life, twenty boots, the demo
+	@$(PYTHON) tests/check.py --long
 
 modules: ## build the kernel modules (KVER= or KDIR= chooses the kernel)
 	@test -d "$(KDIR)" || { echo "make: no kernel headers in $(KDIR): run 'make setup', or give KVER= or KDIR=" >&2; exit 1; }

@@ -3,7 +3,8 @@
 """Runs every test of the project, fast ones first, and counts them.
 
 CHECK_MINUTES in the environment is the time that a run may take: the tests on real Xen that would begin after it are
-skipped, and counted as that. Without it there is no limit.
+skipped, named and counted as that, the least important ones (tests/system/importance.py). Without it there is no limit.
+--long adds what takes hours: tests marked `long`, twenty boots and the demo.
 
 Each stage prints what it does as it goes; its counts come from the closing line its own runner prints. A
 stage that ends without one, or with an exit status its counts do not explain, counts as one failure. The
@@ -20,6 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
 
+REAL_XEN = [PYTHON, "-m", "pytest", "-q", "-rfE", "--maxfail=10", "--durations=40", "--durations-min=5",
+            "tests/system"]
+
 STAGES = [
     ("style", ["tests/style.sh"]),
     ("set-up and benches", [PYTHON, "-m", "pytest", "-q", "tests/setup", "tests/bench"]),
@@ -28,8 +32,14 @@ STAGES = [
     ("xenpv command", [PYTHON, "-m", "pytest", "-q", "tests/cli"]),
     ("kernel modules", ["tests/build.sh"]),
     ("packages", [PYTHON, "-m", "pytest", "-q", "-rfEs", "tests/package"]),
-    ("real Xen", [PYTHON, "-m", "pytest", "-q", "-rfEs", "--maxfail=10", "--durations=60", "--durations-min=5",
-                  "tests/system"]),
+    # Two machines on two cores share the steady lane's tests; one of the parallel lane has two processors of its own.
+    ("real Xen, steady lane", [*REAL_XEN, "-n", "2", "--dist", "loadfile", "-m", "not parallel and not long"]),
+    ("real Xen, parallel lane", [*REAL_XEN, "-m", "parallel and not long"]),
+]
+LONG_STAGES = [
+    ("real Xen, long", [*REAL_XEN, "-m", "long"]),
+    ("twenty boots", ["tests/system/boots.py", "20"]),
+    ("demo", [PYTHON, "tests/bench/demo.py"]),
 ]
 
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
@@ -77,7 +87,7 @@ def main():
             sys.exit(f"check: CHECK_MINUTES is {minutes!r}: give a number of minutes, or leave it out for no limit")
         os.environ["XENPV_UNTIL"] = str(time.time() + 60 * float(minutes))
     total = [0, 0, 0]
-    for name, command in STAGES:
+    for name, command in STAGES + (LONG_STAGES if "--long" in sys.argv[1:] else []):
         print(f"=== {name} [{time.monotonic() - began:.0f} s]", flush=True)
         here = run(command)
         total = [a + b for a, b in zip(total, here)]

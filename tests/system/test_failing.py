@@ -113,3 +113,39 @@ def test_a_run_whose_time_is_over_skips_the_rest(tmp_path, monkeypatch, minutes,
     monkeypatch.setenv("XENPV_UNTIL", str(time.time() + 60 * minutes))
     output, last = run(tmp_path, four=1)
     assert last == ends, output
+
+
+LOSSY = '''
+import pytest
+
+tries = {{}}
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_fails_once(bed, number):
+    tries[number] = tries.get(number, 0) + 1
+    assert tries[number] == 2 or number >= {lost}
+'''
+
+
+def run_lossy(folder, lost, *options):
+    (folder / "conftest.py").write_text(PAPER.format(faults=[True] * min(lost, 3), triple=[True] * max(0, lost - 3)))
+    (folder / "test_lossy.py").write_text(LOSSY.format(lost=lost))
+    return subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "conftest", "-p", "no:cacheprovider", *options,
+                           folder], env={**os.environ, "PYTHONPATH": str(REPO / "tests/system")}, capture_output=True,
+                          text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("lost,status", [(0, 0), (3, 0), (4, 1)])
+@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["alone", "shared"])
+def test_more_repeats_than_a_run_may_have_fail_it(tmp_path, lost, status, options):
+    done = run_lossy(tmp_path, lost, *options)
+    assert "5 passed" in done.stdout and f"repeats: {lost}, of which a run may have 3" in done.stdout, done.stdout
+    assert done.returncode == status
+
+
+def test_what_is_left_out_for_time_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("XENPV_UNTIL", "1")
+    done = run_lossy(tmp_path, 0, "-n", "2")
+    assert "left out for time, by tests/system/importance.py: 5" in done.stdout, done.stdout
+    assert all(f"test_lossy.py::test_fails_once[{number}]" in done.stdout for number in range(5))

@@ -91,6 +91,8 @@ def check_data(guest):
     guest.run("echo 3 >/proc/sys/vm/drop_caches; sha256sum --quiet -c /root/sums", timeout=60)
 
 
+@pytest.mark.long
+@pytest.mark.parallel
 @pytest.mark.takes(60)
 def test_root_moves_to_our_drivers_and_back(bed, backends, files):
     debian.install(bed, files)
