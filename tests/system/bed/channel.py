@@ -71,7 +71,7 @@ class Channel:
         tag = self._send(op="clock", timeout=GRACE)
         if not self._wait(tag, SILENCE):
             raise BedError(f"dom0's agent has said nothing for {SILENCE} s")
-        return self._take(tag)["now"]
+        return self._take(tag)["value"]
 
     def _send(self, **request):
         request["id"] = tag = next(self._ids)

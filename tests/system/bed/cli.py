@@ -152,20 +152,22 @@ def net(args):
 
 
 def push(args):
-    """Without --to, replaces a module in dom0, in running guests and for guests to come."""
+    """Without --to, replaces modules in dom0, in running guests and for guests to come; all of the tree unless told."""
     machine = Machine.attach()
-    for source in map(Path, args.file):
-        if args.to:
-            where, _, target = args.to.partition(":")
+    if args.to:
+        where, _, target = args.to.partition(":")
+        for source in map(Path, args.file):
             _where(machine, where).put(source, target)
-            continue
+        return 0
+    sources = list(map(Path, args.file)) or sorted(REPO.glob("*.ko"))
+    for source in sources:
         if source.suffix != ".ko":
             raise BedError(f"{source}: say where to, e.g. --to dom0:/tmp/{source.name}")
-        names = machine.dom0.run("xl list | awk 'NR > 2 { print $1 }'").out.split()
-        stripped = machine.replace_module(source)
-        for name in names:
-            machine.guest(name).put(stripped, f"/modules/{source.name}")
-        say(f"{kmods.canonical(source)}: now in dom0 {' '.join(names)}; unload and load it there")
+    machine.replace_modules(sources)
+    names = machine.dom0.guest_names()
+    for name in names:
+        machine.guest(name).refresh_modules()
+    say(f"{' '.join(map(kmods.canonical, sources))}: now in dom0 {' '.join(names)}; unload and load there")
     return 0
 
 
@@ -250,7 +252,7 @@ def parser():
     sub.add_argument("--devid", type=int, default=0, help="the number of the NIC")
     sub.add_argument("--detach", action="store_true")
     sub = verb("push", push, help="refresh modules everywhere, or copy a file with --to")
-    sub.add_argument("file", nargs="+")
+    sub.add_argument("file", nargs="*", help="all modules of the tree")
     sub.add_argument("--to", metavar="dom0:PATH|GUEST:PATH")
     return top
 

@@ -19,7 +19,10 @@ class Counts:
 
 
 def read(dom0, domid):
-    words = dom0.run(f"xencount {domid}").out.split()
+    told = dom0.call("count", domid=domid)
+    words = told.split()
+    if words[:1] != ["frames"]:
+        raise BedError(f"xencount: {told}")
     return Counts(**{name: int(value) for name, value in zip(words[::2], words[1::2])})
 
 

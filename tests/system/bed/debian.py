@@ -55,9 +55,9 @@ def _make_tree(kver, out):
         shutil.rmtree(tree / name, ignore_errors=True)
         (tree / name / "partial").mkdir(parents=True)
     (tree / "usr/lib/bed").mkdir()
-    for source, target in (("debian-init", "init"), ("guest-agent", "agent")):
-        shutil.copy(FILES / source, tree / "usr/lib/bed" / target)
-        (tree / "usr/lib/bed" / target).chmod(0o755)
+    shutil.copy(FILES / "debian-init", tree / "usr/lib/bed/init")
+    (tree / "usr/lib/bed/init").chmod(0o755)
+    image.compile_files("agent", tree / "usr/lib/bed/agent")
 
 
 def _thin_out(folder, kept):
@@ -76,7 +76,7 @@ def _make_image(kver, out):
 
 def build(kver):
     """The disk's image, made the first time."""
-    key = key_of(kver, FILES / "debian-init", FILES / "guest-agent", image.Path(__file__))
+    key = key_of(kver, FILES / "debian-init", *sorted((FILES / "agent").iterdir()), image.Path(__file__))
     return cached("debian", key, lambda out: _make_image(kver, out), need_mib=5120) / "debian.img"
 
 

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Commands, files, xenstore and ramdisks in dom0."""
+"""Files, xenstore and ramdisks in dom0."""
 
-import base64
 import shlex
 import shutil
 from pathlib import Path
 
 from .domain import Domain, modules_of
-from .result import Result
 
 
 class Dom0(Domain):
     """Handle to dom0. `share` on the host is /host in dom0."""
+
+    name = "dom0"
 
     def __init__(self, channel, share, factor, kernel=None):
         self.channel = channel
@@ -20,14 +20,9 @@ class Dom0(Domain):
         self.share = share
         self.factor = factor
 
-    def run(self, command, timeout=20, check=True, stdin=b""):
-        """Runs a bash command. timeout is in seconds on fast hardware; emulation gets a multiple."""
-        limit = timeout * self.factor
-        reply = self.channel.call(limit, op="run", command=command, stdin=base64.b64encode(stdin).decode())
-        result = Result("dom0", command, -1 if reply["rc"] is None else reply["rc"],
-                        base64.b64decode(reply["out"]).decode(errors="replace"),
-                        base64.b64decode(reply["err"]).decode(errors="replace"), reply["late"], limit)
-        return result.check() if check else result
+    def call(self, op, timeout=20, **request):
+        """Something that dom0's agent does (files/dom0-agent), or BedError."""
+        return self.channel.call(timeout * self.factor, op=op, **request)["value"]
 
     def now(self):
         """Seconds on the machine's clock: what limits are counted by."""
@@ -41,11 +36,18 @@ class Dom0(Domain):
 
     def xenstore(self, path):
         """A value of xenstore, or None where there is none."""
-        result = self.run(f"xenstore-read {shlex.quote(path)}", check=False)
-        return None if result.rc else result.out.rstrip("\n")
+        return self.call("xenstore", do="read", args=[path])
 
     def xenstore_list(self, path):
-        return self.run(f"xenstore-list {shlex.quote(path)}", check=False).out.split()
+        return self.call("xenstore", do="list", args=[path])
+
+    def domain_id(self, name):
+        """Of a running domain, or None."""
+        return self.call("domain_id", name=name)
+
+    def guest_names(self):
+        domids = [domid for domid in self.xenstore_list("/local/domain") if domid != "0"]
+        return list(filter(None, (self.xenstore(f"/local/domain/{domid}/name") for domid in domids)))
 
     def ramdisks(self, count=4, mib=256):
         """Block devices /dev/ram0..n whose memory is there before anything is measured."""

@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Guests: created by xl, spoken to through a console channel that no driver under test is part of."""
 
-import base64
 import collections
-import gzip
 import itertools
-import os
 import re
 import time
 
-from . import counters, devices, nics as virtual_nics
+from . import carrier, counters, devices, nics as virtual_nics
 from .domain import Domain
 from .layout import BedError, say, step
-from .result import Result
 
 KINDS = ("pv", "pvh", "hvm")
 # xl gives the first channel the number of the kernel's own console, and then refuses it: spend one.
 CHANNELS = "channel=['name=unused,connection=pty', 'name=agent,connection=socket,path={}']"
-CHUNK = 24 << 10
 # Where dom0 has kernels and initramfs of guests: in memory, since a device model keeps them open, and the share cannot
 # be open in a machine that is saved.
 BOOT = "/run/guest"
@@ -43,11 +38,13 @@ class Guest(Domain):
 
     begun_again = collections.Counter()  # by series
 
-    _tags = itertools.count()
-
     def __init__(self, machine, name, domid, kernel=None):
         self.machine = machine
         self.dom0 = machine.dom0
+        self.channel = machine.channel
+        self.factor = machine.dom0.factor
+        self.agent = socket_of(name)
+        self.modules = None  # the stamp of those that it has, once that is known
         self.share = machine.share
         self.name = name
         self.domid = domid
@@ -127,7 +124,7 @@ class Guest(Domain):
             died = any(word in text for word in PANIC)
             if time.monotonic() > next_look:
                 next_look += LOOK_SECONDS
-                died = died or self.dom0.run(f"xl domid {self.name}", check=False).rc != 0
+                died = died or self.dom0.domain_id(self.name) is None
             if died:
                 raise BedError(f"guest {self.name} died at boot, its console ends:\n{_last_lines(text)}")
             if self.dom0.now() > deadline:
@@ -158,10 +155,10 @@ class Guest(Domain):
 
     def shutdown(self):
         """Powers off from inside and waits until the domain has gone."""
-        self.run("echo o >/proc/sysrq-trigger", check=False, timeout=5)
+        self.ask("write", "/proc/sysrq-trigger", "0", "o", check=False, timeout=5)
         deadline = self.dom0.now() + 30 * self.dom0.factor
         while self.dom0.now() < deadline:
-            if self.dom0.run(f"xl domid {self.name}", check=False).rc:
+            if self.dom0.domain_id(self.name) is None:
                 self.machine.guests.pop(self.name, None)
                 return
             time.sleep(0.5)
@@ -169,42 +166,25 @@ class Guest(Domain):
 
     # Commands and files
 
-    def run(self, command, timeout=20, check=True):
-        """Runs a bash command. timeout is in seconds on fast hardware; emulation gets a multiple."""
-        limit = timeout * self.dom0.factor
-        tag = f"{os.getpid()}.{next(self._tags)}"
-        packed = base64.b64encode(gzip.compress(command.encode(), mtime=0)).decode()
+    def _call(self, limit, **request):
         try:
-            reply = self.dom0.channel.call(limit + 10, op="guest", socket=socket_of(self.name), tag=tag,
-                                           line=f"{tag} {limit} {packed}\n")["line"]
+            return super()._call(limit, **request)
         except BedError as error:
             raise BedError(f"guest {self.name}: {error}; its console ends:\n"
                            f"{_last_lines(self.console_text())}") from None
-        if reply is None:
-            result = Result(self.name, command, -1, "", "no answer from the guest's agent", True, limit)
-        else:
-            _, status, packed = reply.split()
-            out, _, err = gzip.decompress(base64.b64decode(packed)).rpartition(b"\0")
-            late = int(status) in (124, 137)  # what timeout(1) says when it had to end the command
-            result = Result(self.name, command, int(status), out.decode(errors="replace"),
-                            err.decode(errors="replace"), late, limit)
-        return result.check() if check else result
 
     def answers(self):
-        """Whether the agent takes commands."""
         try:
-            return self.run("true", timeout=3, check=False).rc == 0
+            return super().answers()
         except BedError:
             return False
 
     def put(self, source, target):
         """Copies a file of the host into the guest, through the command channel."""
-        packed = gzip.compress(source.read_bytes(), mtime=0)
-        self.run("rm -f /tmp/put")
-        for start in range(0, len(packed), CHUNK):
-            text = base64.b64encode(packed[start:start + CHUNK]).decode()
-            self.run(f"echo {text} | base64 -d >>/tmp/put")
-        self.run(f"gzip -dc </tmp/put >{target} && rm /tmp/put")
+        self.write(target, source.read_bytes())
+
+    def refresh_modules(self):
+        carrier.refresh_modules(self)
 
     # Devices and counters
 
@@ -228,7 +208,10 @@ def _last_lines(text, lines=15):
 
 
 def _domid(dom0, name):
-    return int(dom0.run(f"xl domid {name}").out)
+    domid = dom0.domain_id(name)
+    if domid is None:
+        raise BedError(f"there is no guest {name}")
+    return domid
 
 
 def cmdline_for(kind, more=""):

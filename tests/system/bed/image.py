@@ -35,7 +35,9 @@ GUEST_MODULES = """
 # Of a kernel of another series; what else a guest has is for this one's.
 OTHER_GUEST_MODULES = "xen-blkfront xen-netfront ext4 crc32c_generic".split()
 
-PROBE = FILES / "netprobe"
+# Dom0's agent is one program of several files.
+DOM0_AGENT = {"dom0-agent": "agent", "agents.py": "agents.py", "netdev.py": "netdev.py", "toolstack.py": "toolstack.py",
+              "xenstore.py": "xenstore.py"}
 
 EARLY_DOM0 = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic", "overlay"]
 
@@ -129,9 +131,14 @@ def _all_modules(source, tree, names):
     (tree / "lib").unlink()
 
 
+def compile_files(name, target):
+    """A program of FILES, against the C library of this machine, which is that of dom0 and, once it has its tools, of a
+    guest."""
+    run(["gcc-12", "-O2", "-Wall", "-Werror", "-s", "-o", target, *sorted((FILES / name).glob("*.c"))], timeout=60)
+
+
 def compile_probe(folder):
-    """Against the C library of this machine, which is that of dom0 and, once it has its tools, of a guest."""
-    run(["gcc-12", "-O2", "-Wall", "-Werror", "-s", "-o", folder / "netprobe", *sorted(PROBE.glob("*.c"))], timeout=60)
+    compile_files("netprobe", folder / "netprobe")
 
 
 def _make_dom0_initramfs(source, out, bring=()):
@@ -145,8 +152,11 @@ def _make_dom0_initramfs(source, out, bring=()):
     if bring:
         _all_modules(source, payload, bring)
     _script("dom0-init", payload / "init")
-    for name in ("agent", "suspend", "resume", "mount-share", "console-logs"):
+    for name in ("suspend", "resume", "mount-share", "console-logs"):
         _script(f"dom0-{name}", payload / name)
+    for name, target in DOM0_AGENT.items():
+        _script(name, payload / target)
+    compile_files("agent", payload / "bedagent")
     compile_probe(payload)
     run(["gcc-12", "-O1", "-Wall", "-Werror", "-o", payload / "xencount", FILES / "xencount.c",
          "-lxenctrl", "-lxenforeignmemory"], timeout=60)
@@ -162,7 +172,7 @@ def _make_guest_initramfs(source, out, bring=()):
     if bring:
         _all_modules(source, tree, bring)
     _script("guest-init", tree / "init")
-    _script("guest-agent", tree / "bed/agent")
+    compile_files("agent", tree / "bed/agent")
     compile_probe(tree / "bin")
     cpio(tree, out / "guest.cpio.xz")
     shutil.rmtree(tree)

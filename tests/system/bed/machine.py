@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from . import accel, image, kernels, qemu, runs, snapshot
+from . import accel, carrier, image, kernels, qemu, runs, snapshot
 from .channel import Channel
 from .dom0 import Dom0
 from .domain import modules_of
@@ -170,16 +170,14 @@ class Machine:
         self._make_initramfs()
         say(f"modules under test: {' '.join(m.name for m in found) or 'none'} (from {source})")
 
-    def replace_module(self, source):
-        """Takes one new .ko for dom0 and guests to come; returns the stripped file."""
-        stripped = self._take_module(source)
+    def replace_modules(self, sources):
+        """Takes new .ko files for dom0 and guests to come."""
+        for source in sources:
+            self._take_module(source)
         self._make_initramfs()
-        return stripped
 
     def _take_module(self, source):
-        target = self.share / "modules" / source.name
-        run(["strip", "-g", "-o", target, source], timeout=20)
-        return target
+        run(["strip", "-g", "-o", self.share / "modules" / source.name, source], timeout=20)
 
     def _make_initramfs(self):
         guest = self.share / "guest"
@@ -189,6 +187,7 @@ class Machine:
         """A guest's initramfs: what is cached, and the modules under test."""
         tree = self.dir / "overlay"
         shutil.copytree(modules, tree / "modules")
+        (tree / "modules" / carrier.STAMP).write_text(carrier.stamp_of(modules), encoding="utf-8")
         overlay = self.dir / "overlay.cpio.xz"
         cpio(tree, overlay)
         shutil.rmtree(tree)

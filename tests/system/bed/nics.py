@@ -83,16 +83,22 @@ def await_states(guest, devid, wanted, timeout=20):
     xenbus.await_states(guest.dom0, frontend(guest, devid), wanted, f"{guest.name} NIC {devid}", timeout)
 
 
-def attach(guest, devid=0, server=None):
-    """Attaches a PV NIC to a running guest; a loaded frontend connects by itself, see await_connected()."""
-    spec = Nic(devid, server=server).spec(guest.name)
-    guest.dom0.run(f"xl network-attach {guest.domid} {spec.replace(',', ' ')}", timeout=30)
+def attach(guest, devid=0, server=None, by="bed"):
+    """Attaches a PV NIC to a running guest; a loaded frontend connects by itself, see await_connected().
+
+    by 'xl': with Xen's hotplug script; what a driver domain serves always is.
+    """
+    one = Nic(devid, server=server)
+    if by == "xl" or server:
+        guest.dom0.run(f"xl network-attach {guest.domid} {one.spec(guest.name).replace(',', ' ')}", timeout=30)
+    else:
+        guest.dom0.call("attach_nic", 10, domid=guest.domid, devid=devid, mac=one.mac(guest.name), bridge=BRIDGE)
 
 
 def await_connected(guest, devid=0, timeout=20):
     """Waits until both ends are connected and the interface has carrier; returns its name. Brings it up for that."""
     await_states(guest, devid, (CONNECTED, CONNECTED), timeout)
-    return _await_carrier(guest, f"/sys/bus/xen/devices/vif-{devid}/net")
+    return _await_carrier(guest, guest.wait("entry", f"/sys/bus/xen/devices/vif-{devid}/net"))
 
 
 def load_emulated(guest, model):
@@ -106,14 +112,15 @@ def load_emulated(guest, model):
 
 def await_emulated(guest, model):
     """The same for the NIC that QEMU emulates, once its driver is loaded."""
-    return _await_carrier(guest, f"/sys/bus/pci/drivers/{EMULATED[model]}/0000:*/net")
+    folder = f"/sys/bus/pci/drivers/{EMULATED[model]}/0000:*/net"
+    return _await_carrier(guest, guest.run(f"for n in $(seq 100); do ls {folder} 2>/dev/null && exit; sleep 0.1; done\n"
+                                           f"echo no interface of {model} >&2; exit 1").out.strip())
 
 
-def _await_carrier(guest, folder):
-    return guest.run(f"for n in $(seq 100); do dev=$(ls {folder} 2>/dev/null) && break; sleep 0.1; done\n"
-                     'ip link set "$dev" up || exit 1\n'
-                     'for n in $(seq 100); do [ "$(cat /sys/class/net/$dev/carrier)" = 1 ] && echo "$dev" && exit 0\n'
-                     "sleep 0.1; done; echo no carrier on $dev >&2; exit 1").out.strip()
+def _await_carrier(guest, netdev):
+    guest.run(f"ip link set {netdev} up")
+    guest.wait("line", f"/sys/class/net/{netdev}/carrier", "1")
+    return netdev
 
 
 def back_netdev(guest, devid=0, emulated=False):
@@ -130,9 +137,9 @@ def addresses(guest, devid=0):
 def configure(guest, netdev, devid=0):
     """Gives an interface of the guest its two addresses, and forgets who had them before."""
     four, six = addresses(guest, devid)
-    guest.run(f"ip link set lo up; ip address flush dev {netdev}; ip address add {four}/24 dev {netdev} && "
-              f"ip address add {six}/64 dev {netdev} nodad")
-    guest.dom0.run(f"ip neigh flush to {four}; ip -6 neigh flush to {six}")
+    guest.run("ip -batch -", stdin=f"link set lo up\naddress flush dev {netdev}\naddress add {four}/24 dev {netdev}\n"
+              f"address add {six}/64 dev {netdev} nodad\n".encode())
+    guest.dom0.run("ip -batch -", stdin=f"neigh flush to {four}\nneigh flush to {six}\n".encode())
     return four, six
 
 
@@ -158,16 +165,18 @@ def set_features(domain, netdev, **wanted):
     domain.run(f"ethtool -K {netdev} {words}", check=False)
 
 
-def detach(guest, devid=0):
+def detach(guest, devid=0, by="bed"):
     """Detaches a NIC and waits until both ends have gone, so that their drivers can be unloaded."""
     path = backend(guest, devid)
     if path is None:
         raise BedError(f"{guest.name} has no NIC {devid}")
-    guest.dom0.run(f"xl network-detach {guest.domid} {devid}", timeout=40)
-    xenbus.await_gone(guest.dom0, path, f"{guest.name} NIC {devid}")
+    if by == "xl" or not path.startswith(xenbus.DOM0):
+        guest.dom0.run(f"xl network-detach {guest.domid} {devid}", timeout=40)
+        xenbus.await_gone(guest.dom0, path, f"{guest.name} NIC {devid}")
+    else:
+        xenbus.detach(guest, "vif", devid, path)
     if guest.answers():
-        guest.run(f"for n in $(seq 100); do test -e /sys/bus/xen/devices/vif-{devid} || exit 0; sleep 0.1; done\n"
-                  f"echo vif-{devid} is still there >&2; exit 1")
+        guest.wait("gone", f"/sys/bus/xen/devices/vif-{devid}")
 
 
 def keep_only_emulated(guest, devid=0):
@@ -176,7 +185,7 @@ def keep_only_emulated(guest, devid=0):
     Detaching takes the emulated half off the bridge too, and it is put back. No frontend is loaded that would close:
     a detach would wait ten seconds for it.
     """
-    guest.dom0.run(f"xenstore-write {frontend(guest, devid)}/state {CLOSED}")
+    guest.dom0.call("xenstore", do="write", args=[f"{frontend(guest, devid)}/state", CLOSED])
     await_states(guest, devid, (CLOSED, CLOSED))
     detach(guest, devid)
     tap = back_netdev(guest, devid, emulated=True)

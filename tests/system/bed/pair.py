@@ -9,10 +9,12 @@ from .guest import Guest
 
 
 @contextlib.contextmanager
-def served(guest, front="xen-blkfront", back="xen-blkback", target="/dev/ram0", vdev="xvde", server=None):
+def served(guest, front="xen-blkfront", back="xen-blkback", target="/dev/ram0", vdev="xvde", server=None,
+           by="bed"):
     """Yields the path of the block device in the guest; leaves modules and devices as they were.
 
     back 'qdisk' is QEMU's backend, which needs no module.  server: the driver domain that has the target; or dom0.
+    by 'xl': attached and detached by that, and Xen's scripts.
     """
     with contextlib.ExitStack() as undo:
         keeper = server or guest.dom0
@@ -20,8 +22,9 @@ def served(guest, front="xen-blkfront", back="xen-blkback", target="/dev/ram0", 
             undo.callback(keeper.unload, *keeper.load(back))
         if not guest.loaded(front):
             undo.callback(guest.unload, *guest.load(front))
-        guest.attach(devices.disk(target, vdev, "qdisk" if back == "qdisk" else "phy", server=server and server.name))
-        undo.callback(guest.detach, vdev)
+        one = devices.disk(target, vdev, "qdisk" if back == "qdisk" else "phy", server=server and server.name)
+        devices.attach(guest, one, by)
+        undo.callback(devices.detach, guest, vdev, by=by)
         yield devices.await_connected(guest, vdev)
 
 
@@ -45,10 +48,10 @@ def _link(guest, devid, front, emulated=False):
 
 
 @contextlib.contextmanager
-def networked(guest, front="xen-netfront", back="xen-netback", devid=0, server=None):
+def networked(guest, front="xen-netfront", back="xen-netback", devid=0, server=None, by="bed"):
     """Yields the Link over a NIC that it attaches; leaves modules and devices as they were.
 
-    server: the driver domain at the other end; or dom0.
+    server: the driver domain at the other end; or dom0.  by 'xl': attached and detached by that, and Xen's script.
     """
     keeper = server or guest.dom0
     nics.check_alone(keeper, back, nics.BACKENDS)
@@ -58,8 +61,8 @@ def networked(guest, front="xen-netfront", back="xen-netback", devid=0, server=N
             undo.callback(keeper.unload, *keeper.load(back))
         if not guest.loaded(front):
             undo.callback(guest.unload, *guest.load(front))
-        nics.attach(guest, devid, server and server.name)
-        undo.callback(nics.detach, guest, devid)
+        nics.attach(guest, devid, server and server.name, by)
+        undo.callback(nics.detach, guest, devid, by)
         yield _link(guest, devid, nics.await_connected(guest, devid))
 
 
