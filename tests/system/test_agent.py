@@ -57,7 +57,7 @@ def test_long_file_is_written_in_parts(domain):
     (("write", "/tmp/agent-none/x", "0", "data"), "No such file or directory"),
     (("write", "/proc/version", "0", "data"), "/proc/version: "),
     (("insmod", "/tmp/agent-none.ko", ""), "/tmp/agent-none.ko: No such file or directory"),
-    (("insmod", "/proc/version", ""), "/proc/version: Exec format error"),
+    (("insmod", "/usr/bin/bash", ""), "/usr/bin/bash: Exec format error"),
     (("modprobe", "agent_none", ""), "agent_none: No such file or directory"),
     (("rmmod", "agent_none"), "agent_none: No such file or directory"),
     (("no-such-thing",), "the agent cannot do that"),
@@ -126,7 +126,7 @@ def test_what_stays_in_the_background_is_not_waited_for(domain):
     began = uptime(domain)
     assert domain.run("sleep 1234 & echo $!").out.strip().isdigit()
     assert uptime(domain) - began < 10
-    domain.run("killall sleep" if domain.name != "dom0" else "pkill sleep")
+    domain.run("killall sleep")
 
 
 @DOMAINS
@@ -138,12 +138,14 @@ def test_input_and_killed_commands(domain):
 
 def test_agent_is_started_again(pvh):
     lost = []
-    thread = threading.Thread(target=lambda: lost.append(pvh.run("sleep 3; echo done", timeout=5, check=False)))
+    began = uptime(pvh)
+    thread = threading.Thread(target=lambda: lost.append(pvh.run("sleep 9; echo done", timeout=10, check=False)))
     thread.start()
-    pvh.run("echo this one ends the agent; killall -KILL agent", timeout=0.5, check=False)
+    pvh.run("echo this one ends the agent; killall -KILL agent", timeout=10, check=False)
     thread.join()
     assert lost[0].late and lost[0].out == ""
-    pvh.wait("exists", "/proc")
+    # Nobody waited longer than it took the agent to come back.
+    assert uptime(pvh) - began < 15
     assert pvh.run("seq 1 40000").out == "".join(f"{n}\n" for n in range(1, 40001))
 
 
@@ -182,7 +184,7 @@ def test_modules_come_with_what_they_need(domain):
 def test_parameters_arrive(pvh):
     pvh.load("brd", rd_nr=3, rd_size=1024)
     assert pvh.read("/sys/block/ram2/size") == "2048\n" and not pvh.exists("/sys/block/ram3")
-    with pytest.raises(CommandError, match="Unknown symbol|Invalid argument|exited with"):
+    with pytest.raises(CommandError, match="Invalid argument"):
         pvh.ask("modprobe", "loop", "max_loop=word")
     pvh.unload("brd")
 

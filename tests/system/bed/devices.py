@@ -72,7 +72,7 @@ def await_states(guest, vdev, wanted, timeout=20):
 def attach(guest, one, by="bed"):
     """Attaches a disk to a running guest; a loaded frontend connects by itself, see await_connected().
 
-    by 'xl': with Xen's hotplug scripts, which is a hundred times the work; what a driver domain serves always is.
+    by 'xl': with Xen's hotplug scripts, which take twenty times as long; what a driver domain serves always is.
     """
     if by == "xl" or one.server:
         guest.dom0.run(f"xl block-attach {guest.domid} '{one}'", timeout=30)

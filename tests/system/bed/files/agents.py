@@ -34,7 +34,7 @@ class Line:
             with its:
                 subprocess.Popen([PROGRAM, "-"], stdin=its)
         self.tags = map(str, itertools.count())
-        self.replies = {}  # of callers that wait, None until the reply has come
+        self.replies = {}  # of callers that wait: None until the reply has come, empty where none will
         self.news = threading.Condition()
         self.sending = threading.Lock()
         self.alive = True
@@ -55,9 +55,11 @@ class Line:
             for line in lines:
                 tag = line[1:].partition(b" ")[0].decode(errors="replace")
                 with self.news:
-                    if line.startswith(b"=") and line.endswith(b"\n") and tag in self.replies:
+                    if line == b"!\n":  # an agent that knows nothing of what the last one was asked
+                        self.replies.update({asked: b"" for asked, reply in self.replies.items() if reply is None})
+                    elif line.startswith(b"=") and line.endswith(b"\n") and tag in self.replies:
                         self.replies[tag] = line
-                        self.news.notify_all()
+                    self.news.notify_all()
         with self.news:
             self.alive = False
             self.news.notify_all()
@@ -71,11 +73,11 @@ class Line:
             with self.sending:
                 self.socket.sendall(b"?" + _escape(b"\0".join([f"{tag} {limit} {name}".encode(), *args])) + b"\n")
             with self.news:
-                self.news.wait_for(lambda: self.replies[tag] or not self.alive, limit + GRACE)
+                self.news.wait_for(lambda: self.replies[tag] is not None or not self.alive, limit + GRACE)
         finally:
             with self.news:
                 line = self.replies.pop(tag)
-        if line is None:
+        if not line:
             return None
         _, status, late, length, data = line[:-1].split(b" ", 4)
         data = _unescape(data)

@@ -7,8 +7,10 @@
  * A request is a line "?TAG LIMIT NAME" with arguments that each follow a NUL; LIMIT is in seconds of this domain. A
  * reply is a line "=TAG STATUS LATE LENGTH BYTES": LENGTH bytes of output, then those of the error output. In both a
  * newline is written as DLE J and a DLE as DLE P, so that a line always ends where it ends: what a restart cuts off
- * costs nothing but itself. Each request has a thread of its own, and a command a process too: one that hangs in
- * the kernel costs the caller a time-out, not the domain.
+ * costs nothing but itself. A line "!" on a console says that the agent has begun, and knows of no request.
+ *
+ * Each request has a thread of its own, and a command a process too: one that hangs in the kernel costs the caller a
+ * time-out, not the domain.
  */
 #include "agent.h"
 
@@ -237,6 +239,8 @@ static void open_line(const char *path)
 	if (!tcgetattr(line, &settings)) {
 		cfmakeraw(&settings);
 		tcsetattr(line, TCSANOW, &settings);
+		/* A reply cut short by a restart must not be glued to the next one; whoever waits for one is told. */
+		send_all("\n!\n", 3);
 	}
 }
 
@@ -254,8 +258,6 @@ int main(int argc, char **argv)
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, STACK);
-	/* A reply cut short by a restart of this agent must not be glued to the next one. */
-	send_all("\n", 1);
 	for (;;) {
 		ssize_t got = read(line, data, sizeof(data));
 		size_t begin = 0;
