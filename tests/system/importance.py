@@ -4,8 +4,8 @@ last ones. First what every other result stands on, then the data of the pairs, 
 meet, then what is seldom or was tried by others above."""
 
 ORDER = """
-    test_bed test_failing test_ktap test_watch test_netprobe
-    test_block test_network test_modes
+    test_bed test_agent test_failing test_ktap test_watch test_netprobe
+    test_block test_network test_modes test_toolstack
     test_network_life test_queues test_stall test_holders
     test_handdisk test_handnic test_hashing
     test_driver_domains test_forward test_network_events test_cli test_selftests
