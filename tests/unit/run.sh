@@ -13,6 +13,16 @@ UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=0:second_deadlock_stack=1}
 export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
 
+# What was compiled before, in any checkout, is not compiled again: debug information names no absolute path of ours, and
+# the precompiled header is looked at by content.
+cache=${XENPV_CACHE:-/var/cache/xenpv}/ccache
+if command -v ccache >/dev/null && mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ]; then
+	CCACHE_DIR=$cache CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=2G
+	CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+	export CCACHE_DIR CCACHE_BASEDIR CCACHE_NOHASHDIR CCACHE_MAXSIZE CCACHE_SLOPPINESS
+	launcher=ccache
+fi
+
 failed=
 for kind in "$@"; do
 	case $kind in
@@ -25,7 +35,8 @@ for kind in "$@"; do
 	dir=$root/build/unit-$kind
 	mkdir -p "$root/build"
 	echo "== $kind: building"
-	cmake -S "$root" -B "$dir" -G Ninja -DXENPV_KIND="$kind" -DCMAKE_CXX_COMPILER="${CXX:-g++}" >"$dir.log" 2>&1 || {
+	cmake -S "$root" -B "$dir" -G Ninja -DXENPV_KIND="$kind" -DCMAKE_CXX_COMPILER="${CXX:-g++}" \
+		-DCMAKE_C_COMPILER_LAUNCHER="${launcher:-}" -DCMAKE_CXX_COMPILER_LAUNCHER="${launcher:-}" >"$dir.log" 2>&1 || {
 		cat "$dir.log" >&2
 		exit 1
 	}

@@ -144,7 +144,7 @@ def _entries():
     """(path, when it was last used), the least recently used first. Half-made ones come before all others."""
     found = []
     for path in root().iterdir():
-        if path.is_dir() and path.name != "locks":
+        if path.is_dir() and path.name not in ("locks", "ccache"):
             lock = root() / "locks" / path.name.removeprefix(".")
             used = lock.stat().st_mtime if lock.exists() and not path.name.startswith(".") else 0
             found.append((path, used))
