@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A Debian guest on a disk of its own: apt and dkms as on any machine, only its init is small.
 
-Its disk is dom0's third (machine.SCRATCH), which keeps what the guest writes until the machine ends. The kernel and the
+Its disk is dom0's third (qemu.SCRATCH), which keeps what the guest writes until the machine ends. The kernel and the
 initramfs that it boots are those of its own /boot, which dom0 reads between two boots as a boot loader would.
 """
 
@@ -11,7 +11,7 @@ from . import image, kmods
 from .guest import CHANNELS, Guest, socket_of
 from .cache import cached, key_of
 from .layout import FILES, BedError, run, say, step
-from .machine import SCRATCH_MIB
+from .qemu import SCRATCH_MIB
 
 DISK = "/dev/vdc"  # in dom0
 MOUNT = f"blockdev --flushbufs {DISK}; mkdir -p /tmp/debian && mount -t ext4"

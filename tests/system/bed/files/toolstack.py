@@ -84,7 +84,7 @@ def _await_backend(device, seconds):
 def attach_disk(domid, devid, vdev, target, backend, writable, seconds):
     """backend: 'phy' or 'qdisk'."""
     info = os.stat(target)
-    if not stat.S_ISBLK(info.st_mode):
+    if backend == "phy" and not stat.S_ISBLK(info.st_mode):
         raise OSError(f"{target} is no block device")
     device = Device(domid, "vbd", devid, BACKENDS[backend])
     keys = {"params": FORMATS[backend].format(target), "removable": "0", "bootable": "1", "dev": vdev, "type": backend,
