@@ -280,7 +280,8 @@ def test_attach_says_what_is_wrong(pvh, ramdisks):
         pvh.attach(devices.disk("/dev/null", "xvde"))
     assert not any(pvh.dom0.loaded(name) for name in ("xen-blkback", "xenpv_blkback"))
     with pytest.raises(BedError, match="is a backend loaded?"):
-        pvh.attach(devices.disk(ramdisks[0], "xvde"))
+        pvh.dom0.call("attach_disk", 0.5, domid=pvh.domid, devid=devices.device_id("xvde"), vdev="xvde",
+                      target=ramdisks[0], backend="phy", writable=True)
     assert devices.states(pvh, "xvde") == (None, None)
     with pytest.raises(BedError, match="has no disk xvde"):
         pvh.detach("xvde")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bed import devices, nics, xenbus
+from bed import devices, firmware, guest, nics, xenbus
 from bed.pair import networked, served
 
 PAIRS = pytest.mark.parametrize("ends", [("xenpv_{}front", "xenpv_{}back"), ("xen-{}front", "xen-{}back")],
@@ -37,19 +37,21 @@ def test_nic_by_xl(leakless, ends):
 
 @PAIRS
 def test_guest_created_with_both(bed, ramdisks, ends):
-    """And destroyed with them: xl and the scripts leave nothing."""
-    undo = [bed.dom0.load(name.format(device)) for device in ("blk", "net") for name in ends[1:]]
-    guest = bed.create_guest("both", memory=256, disks=[devices.disk(ramdisks[0], VDEV)], nics=[nics.nic()])
+    """And destroyed with them: xl and the scripts leave nothing. The disk's frontend is the kernel's, which brings the
+    guest its tools from another disk."""
+    undo = [bed.dom0.load(ends[1].format(device)) for device in ("blk", "net")]
+    guest.config(bed, "both", "pvh", guest.direct_boot("pvh", "", None), disks=[devices.disk(ramdisks[0], VDEV)],
+                 nics=[nics.nic()])
+    both = firmware.Loaded._start(bed, "both", "pvh")
     try:
-        for device in ("blk", "net"):
-            guest.load(ends[0].format(device))
-        dev = devices.await_connected(guest, VDEV)
-        guest.run(f"{WRITE.format(dev=dev)} && echo 3 >/proc/sys/vm/drop_caches && {COMPARE.format(dev=dev)}")
-        nics.configure(guest, nics.await_connected(guest))
-        guest.run(f"ping -c 1 -W 5 -s 1400 {nics.DOM0_IP4}")
-        paths = devices.backend(guest, VDEV), nics.backend(guest, 0)
+        dev = devices.await_connected(both, VDEV)
+        both.run(f"{WRITE.format(dev=dev)} && echo 3 >/proc/sys/vm/drop_caches && {COMPARE.format(dev=dev)}")
+        both.load(ends[0].format("net"))
+        nics.configure(both, nics.await_connected(both))
+        both.run(f"ping -c 1 -W 5 -s 1400 {nics.DOM0_IP4}")
+        paths = devices.backend(both, VDEV), nics.backend(both, 0)
     finally:
-        guest.destroy()
+        both.destroy()
     for path in paths:
         xenbus.await_gone(bed.dom0, path, "both")
     for modules in reversed(undo):
@@ -59,22 +61,22 @@ def test_guest_created_with_both(bed, ramdisks, ends):
 # The bed's own
 
 
-def written(guest):
+def written(domain):
     """What xenstore has of all devices, with permissions."""
-    listed = guest.dom0.run("xenstore-ls -fp /").out
+    listed = domain.dom0.run("xenstore-ls -fp /").out
     return sorted(line for line in listed.splitlines() if re.search(r"/(vbd|vif|qdisk)\b", line))
 
 
-def interface(guest):
+def interface(domain):
     """How dom0's end of the NIC is set up."""
-    shown, = json.loads(guest.dom0.run(f"ip -d -j link show {nics.back_netdev(guest)}").out)
+    shown, = json.loads(domain.dom0.run(f"ip -d -j link show {nics.back_netdev(domain)}").out)
     keys = "flags", "mtu", "qdisc", "master", "operstate", "address", "txqlen", "num_tx_queues"
     return {key: shown[key] for key in keys}
 
 
-def close(guest, front):
+def close(domain, front):
     """No frontend is loaded that would: both xl and the bed would wait for it."""
-    guest.dom0.call("xenstore", do="write", args=[f"{front}/state", xenbus.CLOSED])
+    domain.dom0.call("xenstore", do="write", args=[f"{front}/state", xenbus.CLOSED])
 
 
 @pytest.mark.parametrize("backend,writable", [("phy", True), ("phy", False), ("qdisk", True)])
