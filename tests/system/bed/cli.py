@@ -4,6 +4,7 @@
 import argparse
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import accel, cache, devices, driver_domain, kernels, kmods, nics, runs
@@ -165,8 +166,9 @@ def push(args):
             raise BedError(f"{source}: say where to, e.g. --to dom0:/tmp/{source.name}")
     machine.replace_modules(sources)
     names = machine.dom0.guest_names()
-    for name in names:
-        machine.guest(name).refresh_modules()
+    # At once: most of it is waiting for QEMU to open a disk.
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda name: machine.guest(name).refresh_modules(), names))
     say(f"{' '.join(map(kmods.canonical, sources))}: now in dom0 {' '.join(names)}; unload and load there")
     return 0
 
