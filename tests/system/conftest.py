@@ -179,9 +179,10 @@ def quiet_consoles(request):
 
 def _standing(machine, name):
     """The guest of this name if it still answers, else a new one."""
-    guest = machine.guests.get(name)
-    if guest and guest.answers():
-        return guest
+    if name in machine.guests or machine.dom0.domain_id(name) is not None:
+        guest = machine.guest(name)
+        if guest.answers():
+            return guest
     machine.dom0.run(f"xl destroy {name} 2>/dev/null", check=False, timeout=30)
     return standing.make(machine, name)
 
