@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bed import devices, firmware, guest, nics, xenbus
+from bed import devices, nics, xenbus
 from bed.pair import networked, served
 
 PAIRS = pytest.mark.parametrize("ends", [("xenpv_{}front", "xenpv_{}back"), ("xen-{}front", "xen-{}back")],
@@ -40,9 +40,7 @@ def test_guest_created_with_both(bed, ramdisks, ends):
     """And destroyed with them: xl and the scripts leave nothing. The disk's frontend is the kernel's, which brings the
     guest its tools from another disk."""
     undo = [bed.dom0.load(ends[1].format(device)) for device in ("blk", "net")]
-    guest.config(bed, "both", "pvh", guest.direct_boot("pvh", "", None), disks=[devices.disk(ramdisks[0], VDEV)],
-                 nics=[nics.nic()])
-    both = firmware.Loaded._start(bed, "both", "pvh")
+    both = bed.create_guest("both", disks=[devices.disk(ramdisks[0], VDEV)], nics=[nics.nic()])
     try:
         dev = devices.await_connected(both, VDEV)
         both.run(f"{WRITE.format(dev=dev)} && echo 3 >/proc/sys/vm/drop_caches && {COMPARE.format(dev=dev)}")

@@ -7,11 +7,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import accel, cache, devices, driver_domain, kernels, kmods, nics, runs
-from .guest import KINDS
+from . import accel, cache, devices, driver_domain, kernels, kmods, moves, nics, runs
+from .guest import KINDS, LIMITS, Guest
 from .layout import REPO, BedError, say
 from .machine import Machine
 from .watch import Watch
+
+PV_NIC = "pv"  # the model of a NIC that nobody emulates
+MOVES = {"save": "into dom0's memory; the guest is gone", "restore": "have a saved guest go on",
+         "checkpoint": "save a guest that goes on", "migrate": "into another domain of this host",
+         "pause": "stop its CPUs", "unpause": "let its CPUs go on",
+         "recreate": "destroy a guest, if it is there, and create it again"}
 
 
 def _show(result):
@@ -84,7 +90,8 @@ def guest_create(args):
     if phy and not any(machine.dom0.loaded(m) for m in ("xen-blkback", "xenpv_blkback")):
         raise BedError(f"{phy[0].vdev} needs a backend: load one first, e.g. xenbed load dom0 xen-blkback")
     options = {"kind": args.type, "vcpus": args.vcpus, "memory": args.memory, "disks": args.disk, "kernel": args.kernel,
-               "nics": [nics.nic(number, model) for number, model in enumerate(args.nic)]}
+               "nics": [nics.nic(number, None if model == PV_NIC else model) for number, model in enumerate(args.nic)],
+               **{limit: getattr(args, limit) for limit in LIMITS if getattr(args, limit)}}
     if args.serves:
         driver_domain.create(machine, machine.dom0.ramdisks()[-1], args.name, **options)
     else:
@@ -94,6 +101,20 @@ def guest_create(args):
 
 def guest_run(args):
     return _show(Machine.attach().guest(args.name).run(args.command, args.timeout, check=False))
+
+
+def guest_move(args):
+    """One of what guests live through (moves.py); restore and recreate need no domain."""
+    machine = Machine.attach()
+    gone = args.what in ("restore", "recreate")
+    guest = Guest.configured(machine, args.name) if gone else machine.guest(args.name)
+    getattr(moves, args.what)(guest)
+    return 0
+
+
+def guest_cpus(args):
+    moves.set_cpus(Machine.attach().guest(args.name), args.count, args.inside)
+    return 0
 
 
 def guest_destroy(args):
@@ -224,14 +245,22 @@ def parser():
     sub.add_argument("--memory", type=int, default=384)
     sub.add_argument("--kernel", choices=[*kernels.SERIES], help="series of its kernel, if not this machine's")
     sub.add_argument("--disk", type=_disk, action="append", default=[], metavar=_disk.__doc__)
-    sub.add_argument("--nic", action="append", default=[], choices=[*nics.EMULATED], metavar="MODEL",
-                     help=f"emulated, with a PV half: {' '.join(nics.EMULATED)}")
+    sub.add_argument("--nic", action="append", default=[], choices=[PV_NIC, *nics.EMULATED], metavar="MODEL",
+                     help=f"{PV_NIC}, or emulated with a PV half: {' '.join(nics.EMULATED)}")
+    for limit in LIMITS:
+        sub.add_argument(f"--{limit.replace('_', '-')}", type=int, metavar="FRAMES", help="Xen's own unless told")
     sub = verb("run", guest_run, guests)
     sub.add_argument("name")
     sub.add_argument("command")
     sub.add_argument("--timeout", type=float, default=60)
     for name, action in (("destroy", guest_destroy), ("counts", guest_counts)):
         verb(name, action, guests).add_argument("name")
+    for name, words in MOVES.items():
+        verb(name, guest_move, guests, help=words).add_argument("name")
+    sub = verb("cpus", guest_cpus, guests, help="take CPUs of a guest away, or give them back")
+    sub.add_argument("name")
+    sub.add_argument("count", type=int, help="how many it is to have")
+    sub.add_argument("--inside", action="store_true", help="the guest does it itself, not the toolstack")
 
     sub = verb("load", load, help="load a module: ours if there is one of that name, else the kernel's")
     sub.add_argument("where", help="dom0 or a guest")

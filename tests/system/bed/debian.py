@@ -10,7 +10,7 @@ import shutil
 from . import image, kmods
 from .guest import CHANNELS, Guest, socket_of
 from .cache import cached, key_of
-from .layout import FILES, BedError, run, say, step
+from .layout import FILES, run, step
 from .qemu import SCRATCH_MIB
 
 DISK = "/dev/vdc"  # in dom0
@@ -111,14 +111,8 @@ class Debian(Guest):
             "vnc=0", "vga='none'", "usb=0",
         ]
         (machine.share / "guest" / f"{cls.NAME}.cfg").write_text("\n".join(config) + "\n", encoding="utf-8")
-        mark = machine.watch.mark()
-        try:
-            guest = cls._start(machine, cls.NAME, "hvm")
-        except BedError:
-            if not machine.watch.emulator_fault(mark):
-                raise
-            say("the Debian guest was lost by the emulator: once more")
-            guest = cls._start(machine, cls.NAME, "hvm")
+        guest = cls(machine, cls.NAME, None)
+        guest.start()
         machine.guests[cls.NAME] = guest
         return guest
 

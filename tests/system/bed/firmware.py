@@ -69,7 +69,9 @@ def _offer(machine, loader):
 
 def _start(machine, name, kind, boot, **options):
     guest.config(machine, name, kind, boot, **options)
-    machine.guests[name] = started = Loaded._start(machine, name, kind)
+    started = Loaded(machine, name, None)
+    started.start()
+    machine.guests[name] = started
     return started
 
 

@@ -11,12 +11,17 @@ from .domain import Domain
 from .layout import BedError, say, step
 
 KINDS = ("pv", "pvh", "hvm")
+# What of Xen's a guest may have most, in frames of 4 KiB: of its own grant table, and of what it has mapped.
+LIMITS = ("max_grant_frames", "max_maptrack_frames")
 # xl gives the first channel the number of the kernel's own console, and then refuses it: spend one.
 CHANNELS = "channel=['name=unused,connection=pty', 'name=agent,connection=socket,path={}']"
+# Dom0's ends of the channels; a folder of their own, since moves.py puts another in its place.
+SOCKETS = "/run/agents"
 # Where dom0 has kernels and initramfs of guests: in memory, since a device model keeps them open, and the share cannot
 # be open in a machine that is saved.
 BOOT = "/run/guest"
-BRING = f"mkdir -p {BOOT} && cp -up --remove-destination /host/guest/vmlinuz* /host/guest/initramfs* {BOOT}/"
+BRING = (f"mkdir -p {BOOT} {SOCKETS} && "
+         f"cp -up --remove-destination /host/guest/vmlinuz* /host/guest/initramfs* {BOOT}/")
 LOOK_SECONDS = 5  # between looks whether a guest that boots is still there
 PANIC = ("Kernel panic", "end Kernel panic", "bed: guest: no ")
 
@@ -50,68 +55,91 @@ class Guest(Domain):
         self.domid = domid
         self.kernel = kernel
         self.console = machine.share / "xen/console" / f"guest-{name}.log"
+        self.configuration = machine.share / "guest" / f"{name}.cfg"
 
     # Life
 
     @classmethod
     def create(cls, machine, name, kind="pvh", vcpus=1, memory=384, disks=(), nics=(), cmdline="", kernel=None,
-               serves=False):
+               serves=False, **limits):
         """Starts a guest and waits until it takes commands.
 
         kind: 'pvh' (quick to start, PV devices only), 'pv' (the same without hardware virtualisation: its frames
         are the machine's) or 'hvm' (firmware, and emulated devices next to PV ones: a disk named hdX is
         emulated, ata_piix and sd_mod serve it).  disks: what devices.disk() returns.  nics: what nics.nic()
         returns, of a dom0 with a network backend loaded.  kernel: a series that the machine was told to have
-        ready (use_kernel).  serves: may become a driver domain (driver_domain.py).  It ends up with its tools in
-        memory and no block or net driver loaded: tests load the one they want.
+        ready (use_kernel).  serves: may become a driver domain (driver_domain.py).  limits: LIMITS, Xen's own unless
+        told.  It ends up with its tools in memory and no block or net driver loaded, unless it has PV disks from the
+        beginning, which blkfront keeps: tests load the one they want.
         """
         devices.check_names(disks, kind)
         virtual_nics.check(machine.dom0, nics, kind)
         boot = direct_boot(kind, cmdline, kernel)
-        config(machine, name, kind, boot, vcpus, memory, disks, nics, serves)
-        mark = machine.watch.mark()
-        if kernel:
-            return cls._start_other(machine, name, kind, kernel)
-        try:
-            return cls._start(machine, name, kind)
-        except BedError:
-            if not machine.watch.emulator_fault(mark):
-                raise
-            say(f"guest {name} was lost by the emulator: once more")
-            return cls._start(machine, name, kind)
+        config(machine, name, kind, boot, vcpus, memory, disks, nics, serves, **limits)
+        guest = cls(machine, name, None, kernel)
+        guest.start()
+        return guest
 
-    @classmethod
-    def _start_other(cls, machine, name, kind, kernel):
+    def start(self):
+        """Creates the domain that its configuration describes, and waits until it takes commands."""
+        mark = self.machine.watch.mark()
+        if self.kernel:
+            self._start_other()
+            return
+        try:
+            self._start()
+        except BedError:
+            if not self.machine.watch.emulator_fault(mark):
+                raise
+            say(f"guest {self.name} was lost by the emulator: once more")
+            self._start()
+
+    def _start_other(self):
         for attempt in itertools.count(1):
             try:
-                return cls._start(machine, name, kind, kernel)
+                self._start()
+                return
             except BedError as error:
                 if attempt == ATTEMPTS:
                     raise
-                cls.begun_again[kernel] += 1
-                say(f"guest {name} on a kernel {kernel} did not come up, attempt {attempt} of {ATTEMPTS}: {error}")
+                self.begun_again[self.kernel] += 1
+                say(f"guest {self.name} on a kernel {self.kernel} did not come up, attempt {attempt} of {ATTEMPTS}: "
+                    f"{error}")
+
+    def _start(self):
+        before = self.console.stat().st_size if self.console.exists() else 0
+        with step(f"guest {self.name}: xl create"):
+            self.dom0.run(f"{BRING} && xl create -q /host/guest/{self.name}.cfg", timeout=60)
+        self.find_domain()
+        self.modules = None
+        try:
+            with step(f"guest {self.name}: booting"):
+                self._await_boot(before)
+                self._settle()
+        except BaseException:
+            self.dom0.run(f"xl destroy {self.name}", check=False, timeout=30)
+            raise
 
     @classmethod
-    def _start(cls, machine, name, kind, kernel=None):
-        console = machine.share / "xen/console" / f"guest-{name}.log"
-        before = console.stat().st_size if console.exists() else 0
-        with step(f"guest {name} ({kind}): xl create"):
-            machine.dom0.run(f"{BRING} && xl create -q /host/guest/{name}.cfg", timeout=60)
-        guest = cls(machine, name, _domid(machine.dom0, name), kernel)
-        try:
-            with step(f"guest {name}: booting"):
-                guest._await_boot(before)
-                guest._settle()
-        except BaseException:
-            machine.dom0.run(f"xl destroy {name}", check=False, timeout=30)
-            raise
+    def configured(cls, machine, name):
+        """A guest by name whose domain need not be there."""
+        guest = cls(machine, name, None)
+        lines = guest.configuration.read_text() if guest.configuration.exists() else ""
+        kernel = re.search(rf"^kernel='{BOOT}/vmlinuz-(.*)'$", lines, re.M)
+        guest.kernel = kernel[1] if kernel else None
         return guest
 
     @classmethod
     def find(cls, machine, name):
-        config = machine.share / "guest" / f"{name}.cfg"
-        kernel = re.search(rf"^kernel='{BOOT}/vmlinuz-(.*)'$", config.read_text() if config.exists() else "", re.M)
-        return cls(machine, name, _domid(machine.dom0, name), kernel[1] if kernel else None)
+        guest = cls.configured(machine, name)
+        guest.find_domain()
+        return guest
+
+    def find_domain(self):
+        """Learns the number of its domain, which every new beginning changes."""
+        self.domid = self.dom0.domain_id(self.name)
+        if self.domid is None:
+            raise BedError(f"there is no guest {self.name}")
 
     def _await_boot(self, before):
         limit = (LATE if self.kernel else 60) * self.dom0.factor
@@ -140,7 +168,8 @@ class Guest(Domain):
     def _settle(self):
         """What brought the tools is not there when a test begins."""
         self.detach("xvdz")
-        self.unload("xen-blkfront")
+        if self.run("ls -d /sys/block/xvd*", check=False).rc:
+            self.unload("xen-blkfront")
 
     def console_text(self, start=0):
         if not self.console.exists():
@@ -200,18 +229,11 @@ class Guest(Domain):
 
 def socket_of(name):
     """Dom0's end of a guest's channel."""
-    return f"/run/bed/guest-{name}.sock"
+    return f"{SOCKETS}/{name}.sock"
 
 
 def _last_lines(text, lines=15):
     return "\n".join(text.splitlines()[-lines:]) or "(nothing was printed)"
-
-
-def _domid(dom0, name):
-    domid = dom0.domain_id(name)
-    if domid is None:
-        raise BedError(f"there is no guest {name}")
-    return domid
 
 
 def cmdline_for(kind, more=""):
@@ -228,10 +250,12 @@ def direct_boot(kind, cmdline, kernel):
             f"cmdline='{cmdline_for(kind, cmdline)}'"]
 
 
-def config(machine, name, kind, boot, vcpus=1, memory=384, disks=(), nics=(), serves=False):
+def config(machine, name, kind, boot, vcpus=1, memory=384, disks=(), nics=(), serves=False, **limits):
     """Writes the file that xl creates a guest from. boot: the lines of what it runs first."""
     if kind not in KINDS:
         raise BedError(f"guest kind {kind!r}: known are {' '.join(KINDS)}")
+    if unknown := limits.keys() - set(LIMITS):
+        raise BedError(f"no limit of a guest: {' '.join(unknown)}; known are {' '.join(LIMITS)}")
     # The tools come from dom0's second disk through QEMU's own backend: no driver under test has a part in
     # it. Not read-only: QEMU 7.2 fails to attach such a disk. The disk is a snapshot, and guests only read
     # it.
@@ -239,7 +263,7 @@ def config(machine, name, kind, boot, vcpus=1, memory=384, disks=(), nics=(), se
     lines = [
         f"name={name!r}", f"type={kind!r}", f"vcpus={vcpus}", f"memory={memory}", *boot,
         f"disk={specs!r}", f"vif={[one.spec(name) for one in nics]!r}", CHANNELS.format(socket_of(name)),
-        f"driver_domain={int(serves)}",
+        f"driver_domain={int(serves)}", *(f"{limit}={value}" for limit, value in limits.items()),
         "on_poweroff='destroy'", "on_reboot='destroy'", "on_crash='destroy'",
         # TCG's TSC does not look stable to Xen, which then makes every reading of it an exit: half of a guest's
         # time. With hardware under it no guest runs like that.
