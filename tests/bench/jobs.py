@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from bed.layout import BedError
 
 
+PERCENTILES = {"p50": "50.000000", "p99": "99.000000", "p99.9": "99.900000"}  # as fio calls them
+
+
 @dataclass(frozen=True)
 class Job:
     workload: str
@@ -29,13 +32,15 @@ class Job:
                 "--norandommap --randrepeat=0 --group_reporting --output-format=json")
 
     def read(self, result):
-        """(value in self.unit, completed requests) of fio's JSON."""
+        """{metric: value} of fio's JSON: the job's own, and percentiles of latency."""
         job = result["jobs"][0]
         if job["error"]:
             raise BedError(f"fio reports error {job['error']} in {self.workload}")
         side = job["write" if "write" in self.rw else "read"]
-        value = side["bw_bytes"] / 1e6 if self.metric == "bandwidth" else side["iops"]
-        return value, side["total_ios"]
+        found = {self.metric: side["bw_bytes"] / 1e6 if self.metric == "bandwidth" else side["iops"]}
+        percentiles = side.get("clat_ns", {}).get("percentile", {})
+        return found | {f"latency {name}": percentiles[key] / 1000 for name, key in PERCENTILES.items()
+                        if key in percentiles}
 
 
 JOBS = [

@@ -11,19 +11,20 @@ from dataclasses import dataclass
 import disk
 import netjobs
 import network
-import report
 from bed import nics
 from bed.pair import emulated, networked, served
 from jobs import JOBS as DISK_JOBS
 from netjobs import DOWN, UP
-from turns import Part
+from report import told
+from turns import Plan
 
 NAME = "modes"
-DEVICES = ["hvm", "pvhvm", "pvh", "pv"]
-BASES = []  # every mode is compared with its neighbour, see advise()
+DEVICES = {"hvm": "HVM, emulated", "pvhvm": "PVHVM", "pvh": "PVH", "pv": "PV"}
+BASES = {}  # every mode is compared with its neighbour, see advise()
 COSTS = {}
 BARS = []
-PAIRS = {mode: ["xenpv_blkfront:xenpv_blkback", "xenpv_netfront:xenpv_netback"] for mode in DEVICES[1:]}
+LOADS = ["none"]  # the loaded rows of these jobs are those of disk and network
+PAIRS = {mode: ["xenpv_blkfront:xenpv_blkback", "xenpv_netfront:xenpv_netback"] for mode in list(DEVICES)[1:]}
 
 OF_DISK = [job for job in DISK_JOBS if job.short in ("read 128K 8", "rread 4K 32")]
 OF_NETWORK = [netjobs.Stream(way, 1) for way in (UP, DOWN)]
@@ -31,54 +32,42 @@ JOBS = [*OF_DISK, *OF_NETWORK]
 EMULATED_NIC = "e1000"
 VDEV = "xvde"
 
-# A ratio below this, at any job, is told as slower; what is nearer to 1 is the noise of shared machines.
-SLOWER = 0.8
-
 
 @dataclass(frozen=True)
 class PvMode:
     """A guest with a disk and a NIC of ours, both connected."""
 
-    link: object
+    guest: object
     path: str
+    devid: int
 
-    @contextlib.contextmanager
-    def open(self):
-        """(path of the disk, link): only the link that is measured is up, for all are of one network."""
-        guest, devid = self.link.guest, self.link.devid
-        nics.await_connected(guest, devid)
-        nics.configure(guest, self.link.front, devid)
-        try:
-            yield self.path, self.link
-        finally:
-            guest.run(f"ip link set {self.link.front} down")
+    def link(self):
+        return network.up(self.guest, self.devid)
 
 
 @dataclass(frozen=True)
 class EmulatedMode:
     guest: object
+    path: str
 
-    @contextlib.contextmanager
-    def open(self):
+    def link(self):
         nics.load_emulated(self.guest, EMULATED_NIC)
-        with disk.emulated(self.guest) as path, \
-                emulated(self.guest, EMULATED_NIC, list(nics.EMULATED).index(EMULATED_NIC)) as link:
-            yield path, link
+        return emulated(self.guest, EMULATED_NIC, list(nics.EMULATED).index(EMULATED_NIC))
 
 
-def parts(repeats):
-    return [Part(device, repeats, seconds=3, warmup=1) for device in DEVICES]
+def plan(load, jobs):
+    return Plan(load, jobs, dict.fromkeys(DEVICES, jobs), list(BASES), BARS, seconds=2, warmup=1)
 
 
 @contextlib.contextmanager
 def ready(hvm):
-    """Yields measure(device, seconds) for turns.take(). hvm: the demo's guest, which has an emulated disk and NIC."""
+    """Yields measure(device, job, seconds) for turns.take(). hvm: the demo's guest, with an emulated disk and NIC."""
     machine = hvm.machine
     with contextlib.ExitStack() as undo:
         # None has the emulated disk's: Xen's scripts refuse to share.
         ramdisks = machine.dom0.ramdisks()
-        modes = {"hvm": EmulatedMode(hvm)}
-        for mode, ramdisk in zip(DEVICES[1:], ramdisks):
+        modes = {"hvm": EmulatedMode(hvm, undo.enter_context(disk.emulated(hvm)))}
+        for mode, ramdisk in zip(list(DEVICES)[1:], ramdisks):
             guest = hvm
             if mode != "pvhvm":
                 guest = machine.create_guest(f"demo-{mode}", kind=mode)
@@ -86,45 +75,38 @@ def ready(hvm):
             path = undo.enter_context(served(guest, "xenpv_blkfront", "xenpv_blkback", ramdisk, VDEV))
             link = undo.enter_context(networked(guest, "xenpv_netfront", "xenpv_netback", network.PV_DEVID))
             guest.run(f"ip link set {link.front} down")
-            modes[mode] = PvMode(link, path)
-        yield lambda device, seconds: _measure(modes[device], seconds)
+            modes[mode] = PvMode(guest, path, network.PV_DEVID)
+        yield lambda device, job, seconds: measure(modes[device], job, seconds)
 
 
-def _measure(mode, seconds):
-    """One turn of a mode: {(workload, metric): value}."""
-    found = {}
-    with mode.open() as (path, link):
-        for job in OF_DISK:
-            found[job.workload, job.metric], _ = job.read(
-                link.guest.run(job.command(path, seconds), timeout=seconds + 10).json())
-        for job in OF_NETWORK:
-            found[job.workload, job.metric] = job.measure(link, seconds)
-    return found
+def measure(mode, job, seconds):
+    """One job in one mode: {metric: value}. Only the link that is measured is up, for all are of one network."""
+    if job in OF_DISK:
+        return job.read(mode.guest.run(job.command(mode.path, seconds), timeout=seconds + 10).json())
+    with mode.link() as link:
+        return {job.metric: job.measure(link, seconds)}
 
 
 # Advice
 
-def times(found, mode, base):
-    """{job's short name: how many times better a mode is than another}, of what was measured in both."""
-    ratios = {}
-    for job in JOBS:
-        one, other = (report.median(found, job.workload, device, job.metric) for device in (mode, base))
-        if one is not None and other:
-            ratios[job.short] = one / other
-    return ratios
+def times(samples, mode, base):
+    """{job's short name: the Interval of how many times better a mode is}, of what was measured in both."""
+    found = {job.short: samples.ratio("none", job.workload, job.metric, mode, base) for job in JOBS}
+    return {name: ratio for name, ratio in found.items() if ratio}
 
 
 def _told(ratios):
-    return ", ".join(f"{name} {ratio:.2f}x" for name, ratio in ratios.items()) or "not measured"
+    return ", ".join(f"{name} {told(ratio)}" for name, ratio in ratios.items()) or "not measured"
 
 
 def _slower(ratios):
-    return [name for name, ratio in ratios.items() if ratio < SLOWER]
+    """Where the whole interval is below 1; else it may be the noise of shared machines."""
+    return [name for name, ratio in ratios.items() if ratio.below(1)]
 
 
-def advise(found, accelerator):
+def advise(samples, accelerator):
     """The lines that are printed: each step from mode to mode with its figures, and the choice they leave."""
-    drivers, pvh, pv = times(found, "pvhvm", "hvm"), times(found, "pvh", "pvhvm"), times(found, "pv", "pvh")
+    drivers, pvh, pv = times(samples, "pvhvm", "hvm"), times(samples, "pvh", "pvhvm"), times(samples, "pv", "pvh")
     lines = ["Which mode to choose",
              f"  PVHVM against HVM: {_told(drivers)}",
              f"  PVH against PVHVM: {_told(pvh)}",
@@ -139,8 +121,9 @@ def _why_drivers(ratios):
     if slower := _slower(ratios):
         return (f"PVHVM is slower than emulated devices at {', '.join(slower)}: that is a fault to be found, not a "
                 "reason to stay with HVM.")
+    values = [ratio.value for ratio in ratios.values()]
     return ("HVM only for systems that have no PV drivers: with ours the same guest does "
-            f"{min(ratios.values()):.1f} to {max(ratios.values()):.1f} times as much.")
+            f"{min(values):.1f} to {max(values):.1f} times as much.")
 
 
 def _why_pvh(ratios):

@@ -16,34 +16,34 @@ sys.path[:0] = [str(ROOT / "tests/system"), str(ROOT / "tests/bench")]
 import netjobs  # noqa: E402  the path comes first
 import network  # noqa: E402
 import session  # noqa: E402
-import turns  # noqa: E402
 from bed import nics  # noqa: E402
 from bed.layout import BedError, say  # noqa: E402
+from samples import Samples  # noqa: E402
 
 
-def table(samples):
-    units = {job.metric: job.unit for job in network.JOBS}
-    order = list(dict.fromkeys((workload, metric) for workload, _, metric in samples))
-    for (workload, device, metric), values in sorted(samples.items(), key=lambda s: order.index((s[0][0], s[0][2]))):
-        spread = f" ({min(values):.4g} to {max(values):.4g})" if len(values) > 1 else ""
-        unit = units.get(metric, f"{metric} per packet")
-        print(f"{workload:<32}{device:<32}{statistics.median(values):>10.4g} {unit}{spread}")
+def table(samples, jobs):
+    for job in jobs:
+        for load, workload, device, metric in samples:
+            if workload == job.workload:
+                values = samples.turns(load, workload, device, metric).values()
+                spread = f" ({min(values):.4g} to {max(values):.4g})" if len(values) > 1 else ""
+                unit = job.unit if metric == job.metric else f"{metric} per packet"
+                print(f"{workload:<32}{device:<32}{statistics.median(values):>10.4g} {unit}{spread}")
 
 
 def run(args):
     jobs = [job for job in network.JOBS if not args.job or job.short in args.job]
-
-    def measure(device, seconds):
-        with network.open_link(guest, device) as link:
-            return netjobs.measure(link, seconds, jobs)
-
+    samples = Samples()
     with session.machine() as machine:
         guest = network.make_guest(machine, "netbench", [d for d in args.device if d in nics.EMULATED])
         try:
-            parts = [turns.Part(device, args.repeats, args.seconds) for device in args.device]
-            samples = {}
-            turns.take(parts, measure, say, samples)
-            table(samples)
+            for turn in range(1, args.repeats + 1):
+                for device in args.device:
+                    say(f"run {turn} of {args.repeats}: {device}")
+                    with network.open_link(guest, device) as link:
+                        for job in jobs:
+                            samples.add("none", turn, device, job.workload, netjobs.measure(link, args.seconds, job))
+            table(samples, jobs)
         finally:
             guest.destroy()
 

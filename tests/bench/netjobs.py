@@ -134,7 +134,8 @@ class PingPong:
 
 
 STREAMS = [Stream(way, streams) for streams in (1, 4) for way in (UP, DOWN)]
-JOBS = [*STREAMS, Datagrams(UP), Datagrams(DOWN), PingPong()]
+DATAGRAMS = [Datagrams(way) for way in (UP, DOWN)]
+JOBS = [*STREAMS, *DATAGRAMS, PingPong()]
 FULL_FRAMES = [FullFrames(UP), FullFrames(DOWN)]
 
 
@@ -151,14 +152,8 @@ def _iperf(link, way, seconds, options):
     return result["end"]
 
 
-def measure(link, seconds, jobs):
-    """One turn of a link: {(workload, metric): value}, with the cost per packet where a driver of ours counts it."""
-    found = {}
-    before = costs.of_link(link)
-    for job in jobs:
-        found[job.workload, job.metric] = job.measure(link, seconds)
-        after = costs.of_link(link) if before else {}
-        for name, cost in costs.per_packet(before, after, job.data).items():
-            found[job.workload, name] = cost
-        before = after
-    return found
+def measure(link, seconds, job, counted=True):
+    """One job over a link: {metric: value}, with the cost per packet where a driver of ours counts it."""
+    before = costs.of_link(link) if counted else {}
+    found = {job.metric: job.measure(link, seconds)}
+    return found | costs.per_packet(before, costs.of_link(link) if before else {}, job.data)

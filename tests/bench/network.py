@@ -1,36 +1,48 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The network topic of the demo: links of a guest to dom0, PV pairs FRONT:BACK (modules) and emulated NICs."""
+"""The network topic of the demo: links of a guest to dom0, PV pairs and emulated NICs, and dom0's own bridge."""
+
+import contextlib
 
 import bars
+import beside
+import ceiling
 import costs
+import loads
 import netjobs
 from bed import nics
-from bed.pair import emulated, networked
-from netjobs import DOWN, UP
-from turns import Part
+from bed.pair import Link, emulated, networked
+from turns import Plan
 
 NAME = "network"
-PAIRS = {"intree": "xen-netfront:xen-netback", "xenpv": "xenpv_netfront:xenpv_netback"}
-DEVICES = [*nics.EMULATED, *PAIRS]
-BASES = ["e1000", "intree"]  # what ours is compared with
+PAIRS = {"intree": beside.Pair("xen-netfront", "xen-netback"), "xenpv": beside.Pair("xenpv_netfront", "xenpv_netback")}
+DEVICES = {**{model: model for model in nics.EMULATED}, "intree": "in-tree pair", "xenpv": "xenpv",
+           ceiling.DEVICE: "dom0's bridge"}
+BASES = {"e1000": "e1000", "intree": "in-tree", ceiling.DEVICE: "dom0's bridge"}  # what ours is compared with
 JOBS = [*netjobs.JOBS, *netjobs.FULL_FRAMES]
+LOADS = list(loads.LOADS)
 COSTS = costs.PACKET_COSTS
-PV_DEVID = 4  # beside the emulated NICs of the same guest
+DEVIDS = {"intree": 4, "xenpv": 5}  # beside the emulated NICs of the same guest
+PV_DEVID = 4  # of a pair that is alone
 
 BARS = [
     *[bars.Ratio(job.workload, job.metric, "e1000", 20) for job in netjobs.STREAMS],
     *[bars.Ratio(job.workload, job.metric, "intree", 1) for job in netjobs.STREAMS],
-    *[bars.Ratio(netjobs.Datagrams(way).workload, netjobs.Datagrams.metric, "intree", 1.5) for way in (UP, DOWN)],
+    *[bars.Ratio(job.workload, job.metric, "intree", 1.5) for job in netjobs.DATAGRAMS],
     *[bars.Cost(job.workload, name, costs.BY_ALL, 0.1) for job in netjobs.FULL_FRAMES
       for name in ("notifications front to back", "notifications back to front", "grant hypercalls")],
 ]
 
 
-def parts(repeats):
-    return [Part(device, repeats, seconds=3, warmup=1) for device in DEVICES]
+def plan(load, jobs):
+    """Packets that are kept at MTU size are of ours alone; a second emulated NIC is of the quiet machine alone."""
+    shared = [job for job in jobs if job not in netjobs.FULL_FRAMES]
+    of = {device: jobs if device == "xenpv" else shared for device in DEVICES
+          if load == "none" or device not in nics.EMULATED or device in BASES}
+    return Plan(load, jobs, of, list(BASES), BARS, seconds=2, warmup=1 if load == "none" else 0)
 
 
 def open_link(guest, device):
+    """One that is there for as long as the block. device: FRONT:BACK (modules), or a model of emulated NICs."""
     if device in nics.EMULATED:
         return emulated(guest, device, list(nics.EMULATED).index(device))
     front, _, back = device.partition(":")
@@ -50,9 +62,25 @@ def make_guest(machine, name, models, disks=()):
     return guest
 
 
-def measure(guest, device, seconds):
-    """One turn of a device: {(workload, metric): value}. An emulated NIC's driver stays: e1000's loads for a minute."""
-    if device in nics.EMULATED:
-        nics.load_emulated(guest, device)
-    with open_link(guest, PAIRS.get(device, device)) as link:
-        return netjobs.measure(link, seconds, JOBS if device == "xenpv" else netjobs.JOBS)
+@contextlib.contextmanager
+def up(guest, devid):
+    """A link over a NIC that is there already, and is down before and after: all are of one network."""
+    netdev = nics.await_connected(guest, devid)
+    try:
+        yield Link(guest, devid, netdev, nics.back_netdev(guest, devid), *nics.configure(guest, netdev, devid))
+    finally:
+        guest.run(f"ip link set {netdev} down")
+
+
+@contextlib.contextmanager
+def ready(guest):
+    """Yields measure(device, job, seconds) for turns.take(). An emulated NIC's driver stays: e1000's takes a minute."""
+    for model in nics.EMULATED:
+        nics.load_emulated(guest, model)
+    with beside.links(guest, PAIRS, DEVIDS) as devids, ceiling.link(guest.dom0) as own:
+        def measure(device, job, seconds):
+            place = (contextlib.nullcontext(own) if device == ceiling.DEVICE else
+                     up(guest, devids[device]) if device in devids else open_link(guest, device))
+            with place as link:
+                return netjobs.measure(link, seconds, job, device == "xenpv")
+        yield measure

@@ -4,69 +4,114 @@
 import json
 import statistics
 
-
-def row(workload, device, metric, unit, runs):
-    return {"workload": workload, "device": device, "metric": metric, "unit": unit,
-            "runs": [round(r, 4) for r in runs], "median": round(statistics.median(runs), 4),
-            "min": round(min(runs), 4), "max": round(max(runs), 4)}
+OURS = "xenpv"
+PERCENTILES = {f"latency {name}": "us" for name in ("p50", "p99", "p99.9")}  # beside a job's own metric
+NO_DIFFERENCE = "no difference shown"
 
 
 def rows(samples, jobs, costs):
-    """Of {(workload, device, metric): runs}; what no job has for its metric is a cost: {unit: its metrics}."""
-    of_jobs = {(job.workload, job.metric): job.unit for job in jobs}
+    """A row for each workload, device, metric and load; what is a cost ({unit: its metrics}) belongs to its job's."""
+    units = {(job.workload, job.metric): job.unit for job in jobs}
     of_costs = {name: unit for unit, names in costs.items() for name in names}
-    return [row(workload, device, metric, of_jobs.get((workload, metric)) or of_costs[metric], runs)
-            for (workload, device, metric), runs in samples.items()]
+    found = {}
+    for load, workload, device, metric in samples:
+        turns = samples.turns(load, workload, device, metric)
+        if unit := units.get((workload, metric)) or PERCENTILES.get(metric):
+            found[load, workload, device, metric] = _row(load, workload, device, metric, unit, turns)
+    for load, workload, device, metric in samples:
+        if unit := of_costs.get(metric):
+            values = samples.turns(load, workload, device, metric).values()
+            job = next(job for job in jobs if job.workload == workload)
+            if row := found.get((load, workload, device, job.metric)):
+                row.setdefault("counters", {}).setdefault(unit, {})[metric] = round(statistics.median(values), 4)
+    return list(found.values())
 
 
-def find(found, workload, device, metric):
+def _row(load, workload, device, metric, unit, turns):
+    runs = list(turns.values())
+    return {"workload": workload, "device": device, "metric": metric, "unit": unit, "load": load,
+            "runs": [round(run, 4) for run in runs], "turns": list(turns), "median": round(statistics.median(runs), 4),
+            "min": round(min(runs), 4), "max": round(max(runs), 4)}
+
+
+def find(found, load, workload, device, metric):
     """The row, or None for what was not measured."""
-    return next((r for r in found if (r["workload"], r["device"], r["metric"]) == (workload, device, metric)), None)
+    wanted = {"load": load, "workload": workload, "device": device, "metric": metric}
+    return next((row for row in found if wanted.items() <= row.items()), None)
 
 
-def median(found, workload, device, metric):
-    """The same of the median."""
-    of = find(found, workload, device, metric)
-    return of and of["median"]
-
-
-def table(found, jobs, devices, bases):
-    """The lines that are printed: medians with spread, and how many times better ours is than each base."""
-    lines = [f"{'workload':<32}{'unit':<11}" + "".join(f"{d:>25}" for d in devices) +
-             "".join(f"{'x ' + base:>12}" for base in bases)]
+def ratios(samples, jobs, bases, loads):
+    """Of ours to each base, turn by turn: what the tables show, for programs."""
+    found = []
     for job in jobs:
-        by_device = {d: find(found, job.workload, d, job.metric) for d in devices}
-        cells = "".join(f"{_cell(r):>25}" for r in by_device.values())
-        times = "".join(f"{_times(job, by_device['xenpv'], by_device[base]):>12}" for base in bases)
-        lines.append(f"{job.workload:<32}{job.unit:<11}{cells}{times}")
-    return "\n".join(lines)
+        for load in loads:
+            for base in bases:
+                if made := samples.ratio(load, job.workload, job.metric, OURS, base):
+                    found.append({"workload": job.workload, "load": load, "metric": job.metric, "device": OURS,
+                                  "over": base, "value": round(made.value, 4), "low": round(made.low, 4),
+                                  "high": round(made.high, 4), "turns": made.turns})
+    return found
 
 
-def cost_table(found, jobs, names, unit):
-    """The lines that are printed: what each job cost ours."""
-    lines = [f"{'xenpv, ' + unit:<40}" + "".join(f"{job.short:>14}" for job in jobs)]
-    for name in names:
-        costs = [find(found, job.workload, "xenpv", name) for job in jobs]
-        lines.append(f"{name:<40}" + "".join(f"{cost['median']:>14.3f}" if cost else f"{'-':>14}" for cost in costs))
-    return "\n".join(lines)
+# Tables, in the form of Markdown: they may be copied into a document as they are
+
+def table(samples, jobs, devices, bases, loads):
+    """devices and bases: {device: how its column is headed}. Medians, and how many times better ours is than each base,
+    with the interval of 95 %."""
+    lines = [["workload", "load", *devices.values(), *[f"ratio to {head}" for head in bases.values()]]]
+    for job in jobs:
+        for load in loads:
+            cells = [_median(samples, load, job, device) for device in devices]
+            if any(cell != "-" for cell in cells):
+                lines.append([f"{job.workload}, {job.unit}", load, *cells,
+                              *[told(samples.ratio(load, job.workload, job.metric, OURS, base)) for base in bases]])
+    return markdown(lines)
 
 
-def _cell(found):
-    return f"{_figure(found['median'])} ({_figure(found['min'])}-{_figure(found['max'])})" if found else "-"
+def markdown(lines):
+    """The first line heads the others; of two columns' words the first ones are to the left."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    rule = ["-" * width for width in widths]
+    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |"
+                     for line in [lines[0], rule, *lines[1:]])
 
 
-def _figure(value):
+def told(ratio):
+    """A ratio with its interval, or that it shows nothing."""
+    if ratio is None:
+        return "-"
+    span = f"({_times(ratio.low)}-{_times(ratio.high)})"
+    return f"{_times(ratio.value)}x {span}" if ratio.excludes(1) else f"{NO_DIFFERENCE} {span}"
+
+
+def _times(value):
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _median(samples, load, job, device):
+    values = samples.turns(load, job.workload, device, job.metric).values()
+    return figure(statistics.median(values)) if values else "-"
+
+
+def figure(value):
     return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def _times(job, ours, theirs):
-    if not ours or not theirs:
-        return "-"
-    times = ours["median"] / theirs["median"]
-    return f"{1 / times if job.metric == 'latency' else times:.2f}x"
+def cost_table(samples, jobs, names, unit, loads):
+    """What each job cost ours."""
+    lines = [[f"{OURS}, {unit}", "load", *[job.short for job in jobs]]]
+    for name in names:
+        for load in loads:
+            costs = [samples.turns(load, job.workload, OURS, name).values() for job in jobs]
+            if any(costs):
+                lines.append([name, load, *[f"{statistics.median(values):.3f}" if values else "-"
+                                            for values in costs]])
+    return markdown(lines) if len(lines) > 1 else ""
 
 
-def write(path, environment, found, verdicts):
+def write(path, content):
+    """Under another name first: who ends it meanwhile leaves the last one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"environment": environment, "rows": found, "verdicts": verdicts}
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    scratch = path.with_name(path.name + ".new")
+    scratch.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    scratch.rename(path)

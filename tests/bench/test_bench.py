@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the benchmarks do without a machine: reading results, taking turns, medians, tables, bars, Ctrl-C."""
+"""What the benchmarks do without a machine: reading results, costs, rows, tables, bars, the demo, Ctrl-C."""
 
 import json
 import os
@@ -19,10 +19,11 @@ import jobs  # noqa: E402
 import netjobs  # noqa: E402
 import network  # noqa: E402
 import report  # noqa: E402
+import quiet  # noqa: E402
 import session  # noqa: E402
-import turns  # noqa: E402
 from bed.layout import BedError  # noqa: E402
 from bed.result import Result  # noqa: E402
+from samples import Samples  # noqa: E402
 
 
 class Domain:
@@ -50,9 +51,11 @@ def link(guest, dom0):
 
 def test_disk_job_reads_its_own_side():
     result = {"jobs": [{"error": 0, "read": {"bw_bytes": 1, "iops": 1, "total_ios": 1},
-                        "write": {"bw_bytes": 5e6, "iops": 70, "total_ios": 9}}]}
-    assert jobs.Job("w", "randwrite", 4, 32, "iops").read(result) == (70, 9)
-    assert jobs.Job("w", "write", 128, 8, "bandwidth").read(result) == (5.0, 9)
+                        "write": {"bw_bytes": 5e6, "iops": 70, "clat_ns": {"percentile": {
+                            "50.000000": 2000, "99.000000": 9000}}}}]}
+    assert jobs.Job("w", "randwrite", 4, 32, "iops").read(result) == {
+        "iops": 70, "latency p50": 2, "latency p99": 9}
+    assert jobs.Job("w", "write", 128, 8, "bandwidth").read(result)["bandwidth"] == 5.0
     result["jobs"][0]["error"] = 5
     with pytest.raises(BedError, match="fio reports error 5"):
         jobs.Job("w", "write", 128, 8, "bandwidth").read(result)
@@ -156,134 +159,178 @@ def test_counters_that_stand_still_are_an_error():
         costs.per_request({"front": costs.parse("")}, {"front": costs.parse("")})
 
 
-# Turns
-
-PARTS = [turns.Part("slow", 1, 2), turns.Part("a", 2, 4, warmup=1), turns.Part("b", 2, 4, warmup=1)]
-
-
-def test_devices_take_turns():
-    order = [(t.device, t.seconds, t.counts) for t in turns.schedule(PARTS)]
-    assert order == [("a", 1, False), ("b", 1, False), ("slow", 2, True), ("a", 4, True), ("b", 4, True),
-                     ("a", 4, True), ("b", 4, True)]
-
-
-def test_warm_up_does_not_count():
-    value = iter(range(100))
-    said = []
-    samples = {}
-    turns.take(PARTS, lambda device, seconds: {("w", "m"): next(value)}, said.append, samples)
-    assert samples == {("w", "slow", "m"): [2], ("w", "a", "m"): [3, 5], ("w", "b", "m"): [4, 6]}
-    assert said[0] == "warm-up: a" and said[-1] == "run 2 of 2: b"
-
-
 # Reports
 
 JOBS = [types.SimpleNamespace(workload="stream", metric="bandwidth", unit="Mbit/s", short="s"),
         types.SimpleNamespace(workload="pong", metric="latency", unit="us", short="p"),
         types.SimpleNamespace(workload="ours alone", metric="bandwidth", unit="MB/s", short="o")]
-SAMPLES = {("stream", "e1000", "bandwidth"): [5, 4], ("stream", "intree", "bandwidth"): [80, 100, 90],
-           ("stream", "xenpv", "bandwidth"): [2000, 180, 100], ("pong", "e1000", "latency"): [500],
-           ("pong", "intree", "latency"): [100], ("pong", "xenpv", "latency"): [50],
-           ("ours alone", "xenpv", "bandwidth"): [7], ("stream", "xenpv", "grant hypercalls"): [0.2, 0.1, 0.05]}
 COSTS = {"per packet": ["grant hypercalls", "notifications"], "per data packet": ["grant hypercalls, of data"]}
+NONE = {("stream", "e1000", "bandwidth"): [5, 4, 5], ("stream", "intree", "bandwidth"): [80, 100, 90],
+        ("stream", "xenpv", "bandwidth"): [162, 198, 180], ("pong", "e1000", "latency"): [500],
+        ("pong", "intree", "latency"): [100, 90, 110], ("pong", "xenpv", "latency"): [110, 90, 100],
+        ("ours alone", "xenpv", "bandwidth"): [7], ("stream", "xenpv", "grant hypercalls"): [0.09, 0.1, 0.08]}
+BUSY = {("stream", "intree", "bandwidth"): [40, 50, 44], ("stream", "xenpv", "bandwidth"): [30, 37, 33]}
+
+
+def sampled(none, **loaded):
+    """Samples out of {(workload, device, metric): values by turn}, for each load."""
+    made = Samples()
+    for load, found in {"none": none, **loaded}.items():
+        for (workload, device, metric), values in found.items():
+            for turn, value in enumerate(values, 1):
+                made.add(load, turn, device, workload, {metric: value})
+    return made
 
 
 @pytest.fixture
-def rows():
-    return report.rows(SAMPLES, JOBS, COSTS)
+def samples():
+    return sampled(NONE, dom0=BUSY)
 
 
-def test_rows_have_median_and_spread(rows):
-    assert report.find(rows, "stream", "xenpv", "bandwidth") == {
-        "workload": "stream", "device": "xenpv", "metric": "bandwidth", "unit": "Mbit/s", "runs": [2000, 180, 100],
-        "median": 180, "min": 100, "max": 2000}
-    assert report.find(rows, "ours alone", "xenpv", "bandwidth")["unit"] == "MB/s"
-    assert report.find(rows, "stream", "xenpv", "grant hypercalls")["unit"] == "per packet"
+def test_rows_have_turns_spread_and_costs(samples):
+    rows = report.rows(samples, JOBS, COSTS)
+    assert report.find(rows, "none", "stream", "xenpv", "bandwidth") == {
+        "workload": "stream", "device": "xenpv", "metric": "bandwidth", "unit": "Mbit/s", "load": "none",
+        "runs": [162, 198, 180], "turns": [1, 2, 3], "median": 180, "min": 162, "max": 198,
+        "counters": {"per packet": {"grant hypercalls": 0.09}}}
+    assert report.find(rows, "none", "ours alone", "xenpv", "bandwidth")["unit"] == "MB/s"
+    assert report.find(rows, "dom0", "stream", "intree", "bandwidth")["median"] == 44
+    assert all(row["metric"] in ("bandwidth", "latency") for row in rows)
 
 
-def test_table_says_how_many_times_better(rows):
-    head, stream, pong, alone = report.table(rows, JOBS, ["e1000", "intree", "xenpv"], ["e1000", "intree"]).split("\n")
-    assert head.endswith("x e1000    x intree")
-    assert "90 (80-100)" in stream and "180 (100-2000)" in stream and stream.endswith("40.00x       2.00x")
-    assert pong.endswith("10.00x       2.00x")  # half the time is twice as good
-    assert alone.split() == ["ours", "alone", "MB/s", "-", "-", "7", "(7-7)", "-", "-"]
-    assert len({len(line) for line in (head, stream, pong, alone)}) == 1
+def test_percentiles_are_rows_beside_the_jobs_own():
+    rows = report.rows(sampled({("stream", "xenpv", "bandwidth"): [1], ("stream", "xenpv", "latency p99"): [3]}),
+                       JOBS, {})
+    assert report.find(rows, "none", "stream", "xenpv", "latency p99")["unit"] == "us"
 
 
-def test_cost_table(rows):
-    assert report.cost_table(rows, JOBS, ["grant hypercalls"], "per packet").split("\n")[1].split() == [
-        "grant", "hypercalls", "0.100", "-", "-"]
+def test_a_table_has_loads_intervals_and_no_difference(samples):
+    lines = report.table(samples, JOBS, {"e1000": "e1000", "intree": "in-tree pair", "xenpv": "xenpv"},
+                         {"e1000": "e1000", "intree": "in-tree"}, ["none", "dom0", "guest"]).split("\n")
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert cells[0] == ["workload", "load", "e1000", "in-tree pair", "xenpv", "ratio to e1000", "ratio to in-tree"]
+    assert set("".join(cells[1])) == {"-"} and len({len(line) for line in lines}) == 1
+    quiet_stream, busy_stream, pong, alone = cells[2:]
+    assert quiet_stream[:5] == ["stream, Mbit/s", "none", "5", "90", "180"]
+    assert quiet_stream[6].startswith("2.00x (1.") and quiet_stream[5].startswith("38.7x (")
+    assert busy_stream[1] == "dom0" and busy_stream[2] == "-" and busy_stream[6].startswith("0.75x (0.7")
+    assert pong[5] == "-" and pong[6].startswith("no difference shown (0.")
+    assert alone == ["ours alone, MB/s", "none", "-", "-", "7", "-", "-"]
 
 
-@pytest.mark.parametrize("bar, met", [
-    (bars.Ratio("stream", "bandwidth", "intree", 2), True), (bars.Ratio("stream", "bandwidth", "intree", 2.01), False),
-    (bars.Ratio("stream", "bandwidth", "e1000", 41), False),
-    (bars.Cost("stream", "grant hypercalls", "per packet", 0.1), True),
-    (bars.Cost("stream", "grant hypercalls", "per packet", 0.09), False)])
-def test_bars(rows, bar, met):
-    verdict = bar.judge(rows)
-    assert verdict["met"] == met
-    assert bars.table([verdict]).endswith(("met\n1 of 1 bars met" if met else "MISSED\n0 of 1 bars met"))
+def test_half_the_time_is_twice_as_good():
+    pong = sampled({("pong", "intree", "latency"): [100, 102, 98], ("pong", "xenpv", "latency"): [50, 51, 49]})
+    assert report.table(pong, JOBS, {"xenpv": "xenpv"}, {"intree": "in-tree"}, ["none"]).split("\n")[2].endswith(
+        "| 2.00x (2.00-2.00) |")
+
+
+def test_ratios_are_there_for_programs(samples):
+    found = report.ratios(samples, JOBS, ["e1000", "intree"], ["none", "dom0"])
+    assert [(one["workload"], one["load"], one["over"]) for one in found] == [
+        ("stream", "none", "e1000"), ("stream", "none", "intree"), ("stream", "dom0", "intree"),
+        ("pong", "none", "intree")]
+    stream = found[1]
+    assert (stream["device"], stream["turns"]) == ("xenpv", 3)
+    assert stream["low"] < 2 < stream["high"] and stream["value"] == pytest.approx(2, rel=0.01)
+
+
+def test_cost_table(samples):
+    lines = report.cost_table(samples, JOBS, ["grant hypercalls"], "per packet", ["none", "dom0"]).split("\n")
+    assert [cell.strip() for cell in lines[2].strip("|").split("|")] == ["grant hypercalls", "none", "0.090", "-", "-"]
+    assert len(lines) == 3
+    assert report.cost_table(samples, JOBS, ["notifications"], "per packet", ["none"]) == ""
+
+
+@pytest.mark.parametrize("bar, verdict", [
+    (bars.Ratio("stream", "bandwidth", "intree", 1.9), "met"),
+    (bars.Ratio("stream", "bandwidth", "intree", 2.1), "missed"),
+    (bars.Ratio("stream", "bandwidth", "intree", 1, load="dom0"), "missed"),
+    (bars.Ratio("pong", "latency", "intree", 1), "not decided"),
+    (bars.Ratio("pong", "latency", "e1000", 1), "not decided"),
+    (bars.Cost("stream", "grant hypercalls", "per packet", 0.2), "met"),
+    (bars.Cost("stream", "grant hypercalls", "per packet", 0.09), "not decided"),
+    (bars.Cost("stream", "grant hypercalls", "per packet", 0.05), "missed")])
+def test_bars_are_judged_by_the_interval(samples, bar, verdict):
+    found = bar.judge(samples)
+    assert found["verdict"] == verdict
+    if found["value"] is not None:
+        assert found["low"] <= found["value"] <= found["high"] and found["turns"] == 3
+    assert bars.table([found]).split("\n")[0].endswith(verdict)
+
+
+def test_bars_are_counted_by_verdict(samples):
+    judged = [bar.judge(samples) for bar in (bars.Ratio("stream", "bandwidth", "intree", 1.5),
+                                             bars.Ratio("stream", "bandwidth", "intree", 3),
+                                             bars.Ratio("pong", "latency", "intree", 1),
+                                             bars.Ratio("nothing", "bandwidth", "intree", 1))]
+    assert bars.table(judged).endswith("\n4 bars: 1 met, 1 missed, 1 not decided, 1 not measured")
 
 
 @pytest.mark.parametrize("bar", [
     bars.Ratio("pong", "latency", "rtl8139", 0), bars.Ratio("ours alone", "bandwidth", "intree", 0),
     bars.Ratio("nothing", "bandwidth", "intree", 0), bars.Cost("stream", "notifications", "per packet", 9),
     bars.Cost("stream", "no such cost", "per packet", 9)])
-def test_a_bar_that_was_not_measured_is_missed(rows, bar):
-    verdict = bar.judge(rows)
-    assert (verdict["value"], verdict["met"]) == (None, False)
-    line, total = bars.table([verdict]).split("\n")
-    assert "not measured" in line and line.endswith("MISSED") and total == "0 of 1 bars met"
+def test_a_bar_that_was_not_measured_is_neither_met_nor_missed(samples, bar):
+    found = bar.judge(samples)
+    assert (found["value"], found["verdict"]) == (None, "not measured") and not bar.decided(samples)
+    assert bars.table([found]).endswith("1 bars: 0 met, 1 not measured")
 
 
-def test_a_bar_over_nothing_is_not_measured():
-    found = report.rows({("w", "intree", "m"): [0], ("w", "xenpv", "m"): [5]},
-                        [types.SimpleNamespace(workload="w", metric="m", unit="u")], {})
-    assert bars.Ratio("w", "m", "intree", 2).judge(found)["value"] is None
+def test_a_bar_over_a_device_that_stood_still_is_not_decided():
+    found = sampled({("w", "intree", "m"): [0, 1, 1], ("w", "xenpv", "m"): [5, 5, 5]})
+    assert bars.Ratio("w", "m", "intree", 2).judge(found)["verdict"] == "not decided"
 
 
-def metrics(half, job):
-    return [job.metric, *(name for names in half.COSTS.values() for name in names)]
-
-
-@pytest.mark.parametrize("half", demo.TOPICS.values(), ids=demo.TOPICS)
-def test_every_bar_and_base_is_measured(half):
-    parts = {part.device: part for part in half.parts(3)}
-    assert list(parts) == half.DEVICES and set(half.BASES) < set(parts)
-    assert {(part.repeats, part.seconds, part.warmup) for part in parts.values()} == {
-        (3, parts[half.DEVICES[-1]].seconds, 1)}
-    measured = {(job.workload, metric): [1, 2] for job in half.JOBS for metric in metrics(half, job)}
-    found = report.rows({(w, d, m): runs for (w, m), runs in measured.items() for d in parts}, half.JOBS, half.COSTS)
-    verdicts = [bar.judge(found) for bar in half.BARS]
+@pytest.mark.parametrize("topic", demo.TOPICS.values(), ids=demo.TOPICS)
+def test_every_bar_and_base_is_measured(topic):
+    plan = topic.plan("none", topic.JOBS)
+    assert set(plan.devices) == set(topic.DEVICES) and set(topic.BASES) < set(topic.DEVICES)
+    found = Samples()
+    for job in topic.JOBS:
+        for device in plan.of(job):
+            costs_of_ours = [name for names in topic.COSTS.values() for name in names] if device == "xenpv" else []
+            for turn in (1, 2, 3):
+                found.add("none", turn, device, job.workload, dict.fromkeys([job.metric, *costs_of_ours], turn))
+    verdicts = [bar.judge(found) for bar in topic.BARS]
     assert len({v["what"] for v in verdicts}) == len(verdicts)
     assert all(v["value"] is not None for v in verdicts)
 
 
+@pytest.mark.parametrize("topic", [demo.disk, demo.network], ids=lambda topic: topic.NAME)
+def test_every_workload_has_loaded_rows_with_the_bases_and_the_ceiling(topic):
+    assert list(topic.LOADS) == ["none", "dom0", "guest"]
+    for load in topic.LOADS:
+        plan = topic.plan(load, topic.JOBS)
+        for job in topic.JOBS:
+            alone = job in netjobs.FULL_FRAMES
+            assert set(plan.of(job)) >= ({"xenpv"} if alone else {"xenpv", "dom0", *topic.BASES})
+
+
 def test_bars_of_packets_say_what_counts():
-    counted = [bar.judge([])["what"] for bar in network.BARS if isinstance(bar, bars.Cost)]
+    counted = [bar.judge(Samples())["what"] for bar in network.BARS if isinstance(bar, bars.Cost)]
     assert len(counted) == 6 and all(what.endswith(" per packet, acks counted") for what in counted)
 
 
 def test_names_are_told_apart():
-    for half in demo.TOPICS.values():
+    for topic in demo.TOPICS.values():
         for name in ("workload", "short"):
-            assert len({getattr(job, name) for job in half.JOBS}) == len(half.JOBS)
+            assert len({getattr(job, name) for job in topic.JOBS}) == len(topic.JOBS)
 
 
 # The demo
 
-SOME = {("TCP of MTU size guest to dom0", "xenpv", "bandwidth"): [1],
-        ("TCP of MTU size guest to dom0", "xenpv", "grant hypercalls"): [0.2],
-        ("TCP of MTU size guest to dom0", "xenpv", "grant hypercalls, of data"): [0.3]}
+MTU = netjobs.FULL_FRAMES[0]
+SOME = {(MTU.workload, "xenpv", "bandwidth"): [1, 1], (MTU.workload, "xenpv", "grant hypercalls"): [0.2, 0.2],
+        (MTU.workload, "xenpv", "grant hypercalls, of data"): [0.3, 0.3]}
 
 
 @pytest.fixture
 def started(monkeypatch, tmp_path):
     """Starts the demo's run with something in place of its measurements; returns the report."""
-    def start(measure):
+    def start(measure, **options):
         monkeypatch.setattr(demo, "measure", measure)
-        args = types.SimpleNamespace(only="network", output=tmp_path / "report.json", repeats=3)
+        args = types.SimpleNamespace(**{"only": "network", "output": tmp_path / "report.json", "minutes": 1,
+                                        "load": None, "job": None, **options})
         try:
             demo.run(args, print)
         finally:
@@ -292,25 +339,37 @@ def started(monkeypatch, tmp_path):
     return start
 
 
-def find_some(halves, args, progress, where, samples):
-    where["accelerator"] = "none"
-    samples["network"].update(SOME)
+def find_some(what, minutes, progress):
+    what.where["accelerator"] = "none"
+    what.samples["network"] = sampled(SOME)
+    what.calibration = quiet.Calibration([], cores=[0], work=lambda core: 1)
 
 
 def test_both_counts_of_packets_are_shown(started, capsys):
     written = started(find_some)
-    assert {(r["metric"], r["unit"], r["median"]) for r in written["rows"]} == {
-        ("bandwidth", "Mbit/s", 1), ("grant hypercalls", "per packet, acks counted", 0.2),
-        ("grant hypercalls, of data", "per data packet", 0.3)}
+    [row] = written["rows"]
+    assert row["counters"] == {"per packet, acks counted": {"grant hypercalls": 0.2},
+                               "per data packet": {"grant hypercalls, of data": 0.3}}
+    assert written["calibration"]["quiet"]
     shown = capsys.readouterr().out
-    assert "xenpv, per packet, acks counted" in shown and "xenpv, per data packet" in shown
+    assert "| xenpv, per packet, acks counted" in shown and "| xenpv, per data packet" in shown
+    assert "The machine was quiet" in shown
+
+
+def test_a_machine_that_was_not_quiet_is_said(started, capsys):
+    def disturbed(*args):
+        find_some(*args)
+        args[0].calibration.parts.append(("network, load none", 0.4, 0))
+    written = started(disturbed)
+    assert written["calibration"]["why"] == ["network, load none: other programs had 40% of the CPUs"]
+    assert "NOT QUIET" in capsys.readouterr().out
 
 
 def test_the_report_is_there_before_it_is_judged(started, monkeypatch):
     monkeypatch.setattr(bars.Ratio, "judge", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         started(find_some)
-    assert len(started.report["rows"]) == len(SOME)
+    assert len(started.report["rows"]) == 1
 
 
 def test_what_was_measured_before_an_error_is_kept(started, capsys):
@@ -320,8 +379,9 @@ def test_what_was_measured_before_an_error_is_kept(started, capsys):
 
     with pytest.raises(BedError, match="the guest died"):
         started(fail)
-    assert len(started.report["rows"]) == len(SOME) and not any(v["met"] for v in started.report["verdicts"])
-    assert capsys.readouterr().out.count("not measured") == len(network.BARS) - 1
+    assert len(started.report["rows"]) == 1
+    assert {v["verdict"] for v in started.report["verdicts"]} == {"not measured", "missed"}
+    assert f"{len(network.BARS)} bars: 0 met, 1 missed, {len(network.BARS) - 1} not measured" in capsys.readouterr().out
 
 
 def test_an_error_before_anything_was_measured_leaves_the_last_report(started):
@@ -331,6 +391,20 @@ def test_an_error_before_anything_was_measured_leaves_the_last_report(started):
     with pytest.raises(BedError):
         started(fail)
     assert started.report is None
+
+
+def test_jobs_and_loads_are_chosen(started):
+    def look(what, minutes, progress):
+        look.jobs = {name: [job.short for job in jobs] for name, jobs in what.jobs.items()}
+        look.phases = [(topic.NAME, of) for topic, of in what.phases()]
+        find_some(what, minutes, progress)
+    written = started(look, only=None, load=["dom0"], job=["TCP 1", "QD1"])
+    assert look.jobs == {"disk": ["rread 4K 1", "rwrite 4K 1"], "network": ["TCP 1 up", "TCP 1 down"],
+                         "modes": ["TCP 1 up", "TCP 1 down"]}
+    assert look.phases == [("disk", ["dom0"]), ("network", ["dom0"]), ("modes", [])]
+    assert written["verdicts"] == []
+    with pytest.raises(BedError, match="no job has tape"):
+        started(look, job=["tape"])
 
 
 # Sessions

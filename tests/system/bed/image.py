@@ -24,7 +24,7 @@ DOM0_PACKAGES = """
 DOM0_MODULES = """
     virtio_pci virtio_blk virtio_console ext4 crc32c_generic 9p 9pnet_virtio xenfs xen-privcmd xen-evtchn
     xen-gntdev xen-gntalloc xen-blkback xen-netback xen-blkfront xen-netfront brd loop null_blk scsi_debug
-    dm-mod dm-flakey dm-delay bridge tun
+    dm-mod dm-flakey dm-delay bridge tun veth
 """.split()
 
 GUEST_MODULES = """
