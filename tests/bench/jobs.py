@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+import joblist
 from bed.layout import BedError
 
 
@@ -16,20 +17,13 @@ class Job:
     block_kib: int
     depth: int
     metric: str  # 'bandwidth' or 'iops'
-
-    @property
-    def unit(self):
-        return {"bandwidth": "MB/s", "iops": "IOPS"}[self.metric]
-
-    @property
-    def short(self):
-        return f"{self.rw} {self.block_kib}K {self.depth}".replace("rand", "r")
+    unit: str
+    short: str
 
     def command(self, device, seconds):
         """Direct and asynchronous, each request submitted as soon as there is room: nothing helps batching along."""
-        return (f"fio --name={self.rw} --filename={device} --rw={self.rw} --bs={self.block_kib}k "
-                f"--iodepth={self.depth} --ioengine=libaio --direct=1 --time_based --runtime={seconds} "
-                "--norandommap --randrepeat=0 --group_reporting --output-format=json")
+        return joblist.command("fio", [] if "write" in self.rw else ["--readonly"], rw=self.rw, disk=device,
+                               block_kib=self.block_kib, depth=self.depth, seconds=seconds)
 
     def read(self, result):
         """{metric: value} of fio's JSON: the job's own, and percentiles of latency."""
@@ -43,11 +37,4 @@ class Job:
                         if key in percentiles}
 
 
-JOBS = [
-    Job("sequential read 128 KiB QD8", "read", 128, 8, "bandwidth"),
-    Job("sequential write 128 KiB QD8", "write", 128, 8, "bandwidth"),
-    Job("random read 4 KiB QD32", "randread", 4, 32, "iops"),
-    Job("random write 4 KiB QD32", "randwrite", 4, 32, "iops"),
-    Job("random read 4 KiB QD1", "randread", 4, 1, "iops"),
-    Job("random write 4 KiB QD1", "randwrite", 4, 1, "iops"),
-]
+JOBS = [Job(**one) for one in joblist.LIST["disk"]]

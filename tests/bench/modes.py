@@ -14,7 +14,6 @@ import network
 from bed import nics
 from bed.pair import emulated, networked, served
 from jobs import JOBS as DISK_JOBS
-from netjobs import DOWN, UP
 from report import told
 from turns import Plan
 
@@ -27,7 +26,7 @@ LOADS = ["none"]  # the loaded rows of these jobs are those of disk and network
 PAIRS = {mode: ["xenpv_blkfront:xenpv_blkback", "xenpv_netfront:xenpv_netback"] for mode in list(DEVICES)[1:]}
 
 OF_DISK = [job for job in DISK_JOBS if job.short in ("read 128K 8", "rread 4K 32")]
-OF_NETWORK = [netjobs.Stream(way, 1) for way in (UP, DOWN)]
+OF_NETWORK = [job for job in netjobs.STREAMS if job.short in ("TCP 1 up", "TCP 1 down")]
 JOBS = [*OF_DISK, *OF_NETWORK]
 EMULATED_NIC = "e1000"
 VDEV = "xvde"

@@ -5,56 +5,42 @@ import contextlib
 from dataclasses import dataclass
 
 import costs
+import joblist
 from bed import nics, traffic
 from bed.layout import BedError
 
 IPERF_PORT = 5201
-UP, DOWN = "guest to dom0", "dom0 to guest"
-SHORT = {UP: "up", DOWN: "down"}
-DATA = {UP: costs.UP, DOWN: costs.DOWN}
-DATAGRAM = 64
+UP, DOWN = "up", "down"  # from the guest, to the guest
+DATA = {UP: costs.UP, DOWN: costs.DOWN, "both": costs.UP + costs.DOWN}
 FULL_FRAME = 1514  # bytes, with the Ethernet header
 
 
 @dataclass(frozen=True)
-class Stream:
-    """iperf3 over TCP; the value is what the receiver got."""
+class Job:
+    """What the list says of it."""
 
+    workload: str
+    short: str
     way: str
-    streams: int
-    metric: str = "bandwidth"
-    unit: str = "Mbit/s"
+    metric: str
+    unit: str
+    options: tuple = ()  # of iperf3
+    bytes: int = 0  # of a datagram that netprobe sends
 
     @property
     def data(self):
         return DATA[self.way]
 
-    @property
-    def workload(self):
-        return f"TCP {self.streams} stream{'s' if self.streams > 1 else ''} {self.way}"
 
-    @property
-    def short(self):
-        return f"TCP {self.streams} {SHORT[self.way]}"
+class Stream(Job):
+    """iperf3 over TCP; the value is what the receiver got."""
 
     def measure(self, link, seconds):
-        end = _iperf(link, self.way, seconds, f"-P {self.streams}")
-        return end["sum_received"]["bits_per_second"] / 1e6
+        return _iperf(self, link, seconds)["sum_received"]["bits_per_second"] / 1e6
 
 
-@dataclass(frozen=True)
 class FullFrames(Stream):
     """The same with nothing put together from many packets, as most of what is forwarded is: of a link of our pair."""
-
-    streams: int = 1
-
-    @property
-    def workload(self):
-        return f"TCP of MTU size {self.way}"
-
-    @property
-    def short(self):
-        return f"MTU {SHORT[self.way]}"
 
     def measure(self, link, seconds):
         with _segmented(link):
@@ -86,64 +72,46 @@ def _segmented(link):
             nics.set_features(domain, netdev, **dict.fromkeys(names, True))
 
 
-@dataclass(frozen=True)
-class Datagrams:
+class Datagrams(Job):
     """iperf3 over UDP as fast as the sender can; the value is what reached the receiver's network stack.
 
     Told by the receiving interface, which any driver counts. iperf3's own figure is of itself: with one CPU it
     reads a fraction, the smaller the more packets arrive.
     """
 
-    way: str
-    metric: str = "packets"
-    unit: str = "packets/s"
-
-    @property
-    def data(self):
-        return DATA[self.way]
-
-    @property
-    def workload(self):
-        return f"UDP {DATAGRAM} B {self.way}"
-
-    @property
-    def short(self):
-        return f"UDP {SHORT[self.way]}"
-
     def measure(self, link, seconds):
         domain, netdev = (link.guest.dom0, link.back) if self.way == UP else (link.guest, link.front)
         arrived = f"cat /sys/class/net/{netdev}/statistics/rx_packets"
         before = int(domain.run(arrived).out)
-        sent = _iperf(link, self.way, seconds, f"-u -b 0 -l {DATAGRAM}")["sum_sent"]
+        sent = _iperf(self, link, seconds)["sum_sent"]
         return (int(domain.run(arrived).out) - before) / sent["seconds"]
 
 
-@dataclass(frozen=True)
-class PingPong:
+class PingPong(Job):
     """One datagram at a time, there and back, sent by the guest; the value is the median round trip."""
-
-    workload: str = f"UDP {DATAGRAM} B round trip"
-    short: str = "round trip"
-    metric: str = "latency"
-    unit: str = "us"
-    data = costs.UP + costs.DOWN
 
     def measure(self, link, seconds):
         traffic.serve(link.guest.dom0)
-        return traffic.rtt(link.guest, link.dom0_ip4, DATAGRAM, seconds)["median_us"]
+        return traffic.rtt(link.guest, link.dom0_ip4, self.bytes, seconds)["median_us"]
 
 
-STREAMS = [Stream(way, streams) for streams in (1, 4) for way in (UP, DOWN)]
-DATAGRAMS = [Datagrams(way) for way in (UP, DOWN)]
-JOBS = [*STREAMS, *DATAGRAMS, PingPong()]
-FULL_FRAMES = [FullFrames(UP), FullFrames(DOWN)]
+def _job(by, protocol, segmented=False, options=(), where=None, **about):
+    """Of an entry of the list. where: who measures it, and all that are measured at all are measured here."""
+    kind = (PingPong if by == "netprobe" else Datagrams if protocol == "udp" else FullFrames if segmented else Stream)
+    return kind(options=tuple(options), **about)
 
 
-def _iperf(link, way, seconds, options):
+ALL = [_job(**one) for one in joblist.LIST["network"]]
+FULL_FRAMES = [job for job in ALL if isinstance(job, FullFrames)]
+STREAMS = [job for job in ALL if isinstance(job, Stream) and job not in FULL_FRAMES]
+DATAGRAMS = [job for job in ALL if isinstance(job, Datagrams)]
+JOBS = [job for job in ALL if job not in FULL_FRAMES]
+
+
+def _iperf(job, link, seconds):
     """Runs the client in the guest; the summary of its JSON."""
     link.guest.dom0.run(f"ss -ltn | grep -q :{IPERF_PORT} || iperf3 -s -D -p {IPERF_PORT}")
-    reverse = "-R" if way == DOWN else ""
-    command = f"iperf3 -J -c {link.dom0_ip4} -p {IPERF_PORT} -t {seconds} {options} {reverse}"
+    command = joblist.command("iperf3", job.options, server=link.dom0_ip4, port=IPERF_PORT, seconds=seconds)
     # Over a slow link the server may still be busy with the client before.
     result = link.guest.run(f"for n in 1 2 3 4 5; do {command} >/tmp/iperf && break; grep -q busy /tmp/iperf || break; "
                             "sleep 2; done; cat /tmp/iperf", timeout=seconds + 20).json()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Rows, the tables and the file they are written to."""
+"""Rows, the tables and the file they are written to, which is that of `xenpv bench`."""
 
 import json
 import statistics
 
+FORMAT, VERSION = "xenpv bench results", 2
 OURS = "xenpv"
 PERCENTILES = {f"latency {name}": "us" for name in ("p50", "p99", "p99.9")}  # beside a job's own metric
 NO_DIFFERENCE = "no difference shown"
@@ -113,5 +114,6 @@ def write(path, content):
     """Under another name first: who ends it meanwhile leaves the last one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(path.name + ".new")
-    scratch.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    scratch.write_text(json.dumps({"format": FORMAT, "version": VERSION, **content}, indent=1) + "\n",
+                       encoding="utf-8")
     scratch.rename(path)

@@ -23,7 +23,7 @@ import quiet  # noqa: E402
 import session  # noqa: E402
 from bed.layout import BedError  # noqa: E402
 from bed.result import Result  # noqa: E402
-from samples import Samples  # noqa: E402
+from runs import Samples  # noqa: E402
 
 
 class Domain:
@@ -53,12 +53,19 @@ def test_disk_job_reads_its_own_side():
     result = {"jobs": [{"error": 0, "read": {"bw_bytes": 1, "iops": 1, "total_ios": 1},
                         "write": {"bw_bytes": 5e6, "iops": 70, "clat_ns": {"percentile": {
                             "50.000000": 2000, "99.000000": 9000}}}}]}
-    assert jobs.Job("w", "randwrite", 4, 32, "iops").read(result) == {
+    assert jobs.Job("w", "randwrite", 4, 32, "iops", "IOPS", "s").read(result) == {
         "iops": 70, "latency p50": 2, "latency p99": 9}
-    assert jobs.Job("w", "write", 128, 8, "bandwidth").read(result)["bandwidth"] == 5.0
+    assert jobs.Job("w", "write", 128, 8, "bandwidth", "MB/s", "s").read(result)["bandwidth"] == 5.0
     result["jobs"][0]["error"] = 5
     with pytest.raises(BedError, match="fio reports error 5"):
-        jobs.Job("w", "write", 128, 8, "bandwidth").read(result)
+        jobs.Job("w", "write", 128, 8, "bandwidth", "MB/s", "s").read(result)
+
+
+def test_a_disk_is_only_written_to_by_jobs_that_write():
+    for job in jobs.JOBS:
+        command = job.command("/dev/xvde", 3)
+        assert ("--readonly" in command) == ("write" not in job.workload)
+        assert f"--bs={job.block_kib}k" in command and "--filename=/dev/xvde" in command and "--runtime=3" in command
 
 
 def iperf(**end):
@@ -68,7 +75,8 @@ def iperf(**end):
 @pytest.mark.parametrize("way, reverse", [(netjobs.UP, False), (netjobs.DOWN, True)])
 def test_stream_is_what_the_receiver_got(way, reverse):
     guest = Domain(iperf3=iperf(sum_sent={"bits_per_second": 9e9}, sum_received={"bits_per_second": 8e8}))
-    assert netjobs.Stream(way, 4).measure(link(guest, Domain()), 3) == 800
+    job = next(job for job in netjobs.STREAMS if job.way == way and "4 streams" in job.workload)
+    assert job.measure(link(guest, Domain()), 3) == 800
     assert ("-R" in guest.said[0], "-P 4" in guest.said[0], "-t 3" in guest.said[0]) == (reverse, True, True)
 
 
@@ -79,20 +87,22 @@ def test_datagrams_are_counted_where_they_arrive(way):
     up = way == netjobs.UP
     guest = Domain(**ran) if up else Domain(**ran, **counted)
     dom0 = Domain(**counted) if up else Domain()
-    assert netjobs.Datagrams(way).measure(link(guest, dom0), 2) == 2000
+    job = next(job for job in netjobs.DATAGRAMS if job.way == way)
+    assert job.measure(link(guest, dom0), 2) == 2000
+    assert "-u -b 0 -l 64" in " ".join(guest.said) and ("-R" in " ".join(guest.said)) == (not up)
     assert any(("vif3.4" if up else "eth0") in said for said in (dom0 if up else guest).said)
 
 
 def test_what_iperf_says_is_wrong_is_passed_on():
     with pytest.raises(BedError, match="server is busy"):
-        netjobs.Stream(netjobs.UP, 1).measure(link(Domain(iperf3='{"error": "server is busy"}'), Domain()), 1)
+        netjobs.STREAMS[0].measure(link(Domain(iperf3='{"error": "server is busy"}'), Domain()), 1)
 
 
 def full_frames(packets):
     received = {"bits_per_second": 3e6}
     guest = Domain(statistics=["0\n0\n", f"1514000\n{packets}\n"], iperf3=iperf(sum_received=received))
     dom0 = Domain()
-    return netjobs.FullFrames(netjobs.UP), link(guest, dom0), guest, dom0
+    return netjobs.FULL_FRAMES[0], link(guest, dom0), guest, dom0
 
 
 def test_full_frames_are_made_so_and_unmade():
@@ -347,6 +357,7 @@ def find_some(what, minutes, progress):
 
 def test_both_counts_of_packets_are_shown(started, capsys):
     written = started(find_some)
+    assert (written["format"], written["version"]) == ("xenpv bench results", 2)
     [row] = written["rows"]
     assert row["counters"] == {"per packet, acks counted": {"grant hypercalls": 0.2},
                                "per data packet": {"grant hypercalls, of data": 0.3}}

@@ -16,14 +16,14 @@ from command import refused, xenpv
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """{name: page}: of one file, of two, and of the demo's report."""
+    """{name: page}: of one file, of two, of the demo's report, and of one from before versions."""
     folder = tmp_path_factory.mktemp("pages")
     files = {"before": samples.results(), "after": samples.results(samples.disk_rows(1.2)),
-             "demo": samples.demo_report()}
+             "demo": samples.demo_report(), "bed": samples.bed_report()}
     for name, content in files.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
     pages = {}
-    for name, sources in {"one": ["before"], "two": ["before", "after"], "demo": ["demo"]}.items():
+    for name, sources in {"one": ["before"], "two": ["before", "after"], "demo": ["demo"], "bed": ["bed"]}.items():
         pages[name] = folder / f"{name}.html"
         done = xenpv("report", *[folder / f"{source}.json" for source in sources], "-o", pages[name])
         assert done.returncode == 0, done.stderr
@@ -38,7 +38,8 @@ def browser(tmp_path):
 CHARTS = {  # pictures of workloads, histograms and counters; bars of the workloads; curves
     "one": (9 + 6 + 4 + 1, 6 * 3 + 3 * 2, 18),
     "two": (9 + 6 + 4 + 1, 2 * 6 * 3 + 3 * 2, 36),
-    "demo": (8 + 0 + 1, 6 * 3 + 2 * 4, 0)}
+    "demo": (8 + 0 + 1, 6 * 3 + 2 * 4, 0),
+    "bed": (6 * 3 + 3, 6 * 3 * 4 + 3 * 6 * 2 - 1, 0)}
 
 
 @pytest.mark.parametrize("width", [520, 1240])
@@ -62,6 +63,15 @@ def test_light_and_dark(made, browser):
     light, dark = (browser.look(made["one"], dark=dark) for dark in (False, True))
     assert brightness(light["paper"]) > 700 > 200 > brightness(light["ink"])
     assert brightness(dark["paper"]) < 200 < 600 < brightness(dark["ink"])
+
+
+def test_loads_intervals_costs_and_the_machine_are_told(made):
+    page = made["bed"].read_text(encoding="utf-8")
+    for part in ("random read 4 KiB QD1, dom0 busy", "random read 4 KiB QD1, another guest computing",
+                 "intree: no difference shown (", "dom0: 0.25x (", "instructions", "exits",
+                 "the machine was not quiet", "other programs had 40% of the CPUs"):
+        assert part in page, part
+    assert "not quiet" not in made["one"].read_text(encoding="utf-8")
 
 
 def test_on_paper(made, browser):
@@ -99,9 +109,9 @@ def test_without_a_browser_nothing_is_written(made, tmp_path):
 def test_files_that_are_no_results(tmp_path):
     target = tmp_path / "x.html"
     newer, text = tmp_path / "newer.json", tmp_path / "text.json"
-    newer.write_text(json.dumps(samples.results(version=2)))
+    newer.write_text(json.dumps(samples.results(version=3)))
     text.write_text("hello")
-    for path, why in ((tmp_path / "absent.json", "No such file"), (newer, "results of version 2"),
+    for path, why in ((tmp_path / "absent.json", "No such file"), (newer, "results of version 3"),
                       (text, "is not JSON"), (tmp_path, "is a directory")):
         assert why in refused(2, "report", path, "-o", target)
     assert not target.exists()

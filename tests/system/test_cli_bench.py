@@ -61,7 +61,7 @@ def measured(guest, *arguments):
     done = bench(guest, SHORT, "-o bench.json", *arguments)
     assert done.rc == 0, done.out + done.err
     found = json.loads(guest.run("cat /tmp/bench.json").out)
-    assert (found["format"], found["version"]) == ("xenpv bench results", 1)
+    assert (found["format"], found["version"]) == ("xenpv bench results", 2)
     return done, found
 
 

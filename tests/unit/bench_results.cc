@@ -2,14 +2,17 @@
 // What xenpv bench makes of its runs: statistics, the results file, comparisons.
 #include <cli/bench/compare.hpp>
 #include <cli/bench/failure.hpp>
+#include <cli/bench/quiet.hpp>
 #include <cli/bench/results_file.hpp>
 #include <cli/bench/table.hpp>
 
 #include <boost/test/unit_test.hpp>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 using namespace xenpv::cli::bench;
 using xenpv::cli::failure;
@@ -44,6 +47,23 @@ results some()
 	made.rows.push_back(make_row("random read", "xenpv", "latency p99", "us", {50, 40, 60}));
 	made.rows[1].counters = {{"per request", "notifications front to back", 0.0625}};
 	made.rows[1].latencies = {{1, 2, 4}, {0.25, 0.5, 0.25}};
+	return made;
+}
+
+// The same with what the test bed adds: a load, the ceiling, costs of the whole machine, and turns that one has not.
+results loaded()
+{
+	results made = some();
+	made.rows.push_back(make_row("random read", "intree", "iops", "IOPS", {500, 440, 990}));
+	made.rows.push_back(make_row("random read", "dom0", "iops", "IOPS", {4000, 3500, 8100}));
+	made.rows.push_back(make_row("random read", "xenpv", "iops", "IOPS", {100, 110, 90, 105}));
+	made.rows.push_back(make_row("random read", "intree", "iops", "IOPS", {111, 91, 100}));
+	for (size_t i = 5; i < 7; ++i)
+		made.rows[i].load = "dom0";
+	made.rows[6].turns = {2, 3, 5};
+	made.rows[1].cost = {{"instructions", 21000.5}};
+	made.rows[1].causes = {{"hypercalls", 0.25}, {"exits", 0}};
+	made.machine = calibration{false, {"other programs had 40 % of the CPUs"}};
 	return made;
 }
 
@@ -103,12 +123,80 @@ BOOST_AUTO_TEST_CASE(less_is_better_of_durations_only)
 	BOOST_TEST(figure(11.52) == "11.52");
 }
 
-BOOST_AUTO_TEST_CASE(ranges_that_touch_overlap)
+BOOST_AUTO_TEST_CASE(known_ratios_have_known_intervals)
 {
-	BOOST_TEST(overlap({2, 1, 3}, {4, 3, 5}));
-	BOOST_TEST(overlap({2, 1, 9}, {4, 3, 5}));
-	BOOST_TEST(!overlap({2, 1, 3}, {5, 4, 6}));
-	BOOST_TEST(!overlap({5, 4, 6}, {2, 1, 3}));
+	// 2, 4 and 8 times: logarithms one octave apart, two degrees of freedom.
+	const auto found = paired_ratio({{2, 1}, {40, 10}, {8000, 1000}});
+	BOOST_TEST_REQUIRE(found.has_value());
+	const auto near = boost::test_tools::tolerance(1e-4);
+	BOOST_TEST(found->value == 4.0, near);
+	BOOST_TEST(found->high / found->value == std::pow(2, 4.3027 / std::sqrt(3)), near);
+	BOOST_TEST(found->value / found->low == found->high / found->value, near);
+	BOOST_TEST(!found->shows_difference());
+	BOOST_TEST(paired_ratio({{3, 2}, {3, 2}})->shows_difference());
+	for (const auto &none :
+	     {std::vector<std::pair<double, double>>{}, {{2, 1}}, {{2, 1}, {0, 1}}, {{2, 1}, {2, 0}}})
+		BOOST_TEST(!paired_ratio(none).has_value());
+	// Welch: deviations of 1 and 2 octaves in groups of three, so 2.94 degrees of freedom, of which two count.
+	const auto groups = ratio_of_groups({4, 8, 16}, {0.25, 1, 4});
+	BOOST_TEST(groups->value == 8.0, near);
+	BOOST_TEST(groups->high / groups->value == std::pow(2, 4.3027 * std::sqrt(1.0 / 3 + 4.0 / 3)), near);
+	BOOST_TEST(!ratio_of_groups({1}, {2, 2}).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(students_table_goes_on)
+{
+	const auto near = boost::test_tools::tolerance(1e-3);
+	BOOST_TEST(student(1) == 12.7062, near);
+	BOOST_TEST(student(4.9) == 2.7764, near);
+	BOOST_TEST(student(30) == 2.0423, near);
+	BOOST_TEST(student(31) == 2.0395, near);
+	BOOST_TEST(student(60) == 2.0003, near);
+	BOOST_TEST(student(1e9) == 1.95996, near);
+}
+
+BOOST_AUTO_TEST_CASE(intervals_hold_what_they_promise)
+{
+	std::mt19937 random(5);
+	std::normal_distribution<double> noise(0, 0.2), drift(0, 0.5);
+	constexpr int rounds = 2000;
+	int inside = 0, inside_groups = 0;
+	for (int i = 0; i < rounds; ++i) {
+		std::vector<std::pair<double, double>> turns;
+		std::vector<double> a, b;
+		for (int turn = 0; turn < 5; ++turn) {
+			const double speed = std::exp(drift(random));
+			turns.emplace_back(1.3 * speed * std::exp(noise(random)), speed * std::exp(noise(random)));
+			a.push_back(1.3 * std::exp(noise(random)));
+			b.push_back(std::exp(noise(random)));
+		}
+		const auto paired = paired_ratio(turns), groups = ratio_of_groups(a, b);
+		inside += paired->low <= 1.3 && 1.3 <= paired->high;
+		inside_groups += groups->low <= 1.3 && 1.3 <= groups->high;
+	}
+	BOOST_TEST(std::abs(inside - 0.95 * rounds) < 3 * std::sqrt(rounds * 0.95 * 0.05), inside);
+	BOOST_TEST((inside_groups > 0.94 * rounds && inside_groups < 0.98 * rounds), inside_groups);
+}
+
+BOOST_AUTO_TEST_CASE(a_machine_with_other_work_is_noticed)
+{
+	const folder in;
+	std::filesystem::create_directories(in.path / "proc");
+	const auto look = [&](std::vector<double> times, const std::string &stolen) {
+		(void)in.put("proc/stat", "cpu 100 0 0 100 0 0 0 0 0 0\n");
+		size_t next = 0;
+		quiet_watch watch(in.path, [&](unsigned cpu) { return cpu == 0 ? times.at(next++) : 0; });
+		for (size_t i = 0; i < times.size(); ++i)
+			watch.probe();
+		(void)in.put("proc/stat", "cpu 200 0 0 100 0 0 0 " + stolen + " 0 0\n");
+		return watch.result();
+	};
+	BOOST_TEST(look({10, 10.5, 11}, "1").quiet);
+	const calibration slow = look({10, 13, 10}, "0");
+	BOOST_TEST((!slow.quiet && says(slow.why.at(0), "30 % longer")));
+	const calibration stolen = look({10, 10}, "10");
+	BOOST_TEST((!stolen.quiet && says(stolen.why.at(0), "took 9 % of the virtual")), stolen.why.at(0));
+	BOOST_TEST(time_work(0) > 0);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_written_is_read)
@@ -128,6 +216,56 @@ BOOST_AUTO_TEST_CASE(what_is_written_is_read)
 	BOOST_TEST(to_json(read) == to_json(some()));
 }
 
+BOOST_AUTO_TEST_CASE(loads_turns_costs_and_the_machine_are_kept)
+{
+	const results read = from_json(to_json(loaded()), "it");
+	BOOST_TEST(read.notes.empty());
+	BOOST_TEST(to_json(read) == to_json(loaded()));
+	BOOST_TEST((read.machine && !read.machine->quiet && read.machine->why.size() == 1));
+	BOOST_TEST(read.rows[6].turns == (std::vector<unsigned>{2, 3, 5}), boost::test_tools::per_element());
+	const auto counts = all_counts(read.rows[1]);
+	BOOST_TEST_REQUIRE(counts.size() == 4u);
+	BOOST_TEST((counts[1].name == "instructions" && counts[1].value == 21000.5 && counts[3].value == 0));
+	BOOST_TEST(find(read, "random read", "xenpv", "iops")->spread.median == 1000);
+	BOOST_TEST(find(read, "random read", "xenpv", "iops", "dom0")->spread.median == 102.5);
+	BOOST_TEST(!find(read, "random read", "xenpv", "iops", "guest"));
+}
+
+BOOST_AUTO_TEST_CASE(ratios_are_of_turns_that_both_have)
+{
+	const results all = loaded();
+	BOOST_TEST(bases_of(all, "xenpv") == (std::vector<std::string>{"emulated", "intree", "dom0"}),
+		   boost::test_tools::per_element());
+	BOOST_TEST(bases_of(all, "intree") == std::vector<std::string>{"emulated"}, boost::test_tools::per_element());
+	BOOST_TEST((bases_of(all, "emulated").empty() && bases_of(all, "dom0").empty()));
+	const auto near = boost::test_tools::tolerance(1e-4);
+	const auto quiet = compare_with(all, all.rows[1], "intree");
+	BOOST_TEST(quiet->value == std::cbrt(2.0 * (900.0 / 440) * (2000.0 / 990)), near);
+	BOOST_TEST(quiet->span->shows_difference());
+	BOOST_TEST(told(quiet->value, quiet->span).starts_with("2.02x (1."));
+	// Turns 2 and 3 only: 110/111 and 90/91.
+	const auto busy = compare_with(all, all.rows[5], "intree");
+	BOOST_TEST(busy->value == std::sqrt(110.0 / 111 * 90 / 91), near);
+	BOOST_TEST(!compare_with(all, all.rows[5], "emulated").has_value());
+	results latencies;
+	latencies.rows = {make_row("w", "intree", "latency", "us", {100, 200}),
+			  make_row("w", "xenpv", "latency", "us", {50, 110})};
+	BOOST_TEST(compare_with(latencies, latencies.rows[1], "intree")->value == std::sqrt(2 * 200.0 / 110), near);
+	latencies.rows[1] = make_row("w", "xenpv", "latency", "us", {100});
+	const auto single = compare_with(latencies, latencies.rows[1], "intree");
+	BOOST_TEST((!single->span && told(single->value, single->span) == "1.50x"));
+	BOOST_TEST(told(1.02, interval{1.02, 0.9, 1.1}) == "no difference shown (0.90-1.10)");
+}
+
+BOOST_AUTO_TEST_CASE(old_results_are_read_with_a_note)
+{
+	const std::string text = edited("\"version\": 2", "\"version\": 1");
+	const results read = from_json(text, "old.json");
+	BOOST_TEST_REQUIRE(read.notes.size() == 1u);
+	BOOST_TEST(says(read.notes[0], "old.json holds results of before version 2"), read.notes[0]);
+	BOOST_TEST((read.rows[0].load == "none" && read.rows[0].turns == std::vector<unsigned>{1, 2, 3}));
+}
+
 BOOST_AUTO_TEST_CASE(the_demo_report_is_read_with_its_costs)
 {
 	const results read =
@@ -142,6 +280,7 @@ BOOST_AUTO_TEST_CASE(the_demo_report_is_read_with_its_costs)
 	BOOST_TEST(read.rows[0].counters[0].name == "map hypercalls");
 	BOOST_TEST(read.environment[1].second == "1");
 	BOOST_TEST(says(read.environment[2].second, "x, y"));
+	BOOST_TEST((read.notes.size() == 1 && says(read.notes[0], "report.json")));
 }
 
 BOOST_AUTO_TEST_CASE(other_versions_and_formats_are_refused)
@@ -149,8 +288,25 @@ BOOST_AUTO_TEST_CASE(other_versions_and_formats_are_refused)
 	const auto reading = [](const std::string &text) {
 		return complaint([&] { (void)from_json(text, "f.json"); });
 	};
-	const std::string newer = reading(edited("\"version\": 1", "\"version\": 2"));
-	BOOST_TEST(says(newer, "f.json holds results of version 2; this xenpv reads version 1"), newer);
+	const std::string newer = reading(edited("\"version\": 2", "\"version\": 3"));
+	BOOST_TEST(says(newer, "f.json holds results of version 3; this xenpv reads versions 1 and 2"), newer);
+	const std::string whole = to_json(loaded());
+	const std::string cut = reading(whole.substr(0, whole.size() / 2));
+	BOOST_TEST(says(cut, "f.json ends in the middle, after " + std::to_string(whole.size() / 2) + " bytes"), cut);
+	BOOST_TEST(says(reading(edited("\"rows\"", "\"lines\"")), "the file has no list \"rows\""));
+	BOOST_TEST(says(reading(edited("\"load\": \"none\"", "\"load\": \"heavy\"")),
+			"row 0 has a \"load\" that is none of none, dom0, guest: heavy"));
+	for (const char *turns : {"[1, 2]", "[1, 1, 2]", "[0, 1, 2]", "[3, 2, 1]"})
+		BOOST_TEST(says(reading(edited("[\n    1,\n    2,\n    3\n   ]", turns)),
+				"row 0 has \"turns\" that do not fit its \"runs\""),
+			   turns);
+	const auto of_loaded = [&](const std::string &from, const std::string &to) {
+		std::string text = whole;
+		return reading(text.replace(text.find(from), from.size(), to));
+	};
+	BOOST_TEST(says(of_loaded("21000.5", "\"many\""), "row 1 has in \"cost\" a \"instructions\""));
+	BOOST_TEST(says(of_loaded("0.25\n", "-1\n"), "f.json: row 1"));
+	BOOST_TEST(says(of_loaded("\"quiet\": false", "\"quiet\": 3"), "the file has a \"calibration\""));
 	BOOST_TEST(says(reading(edited("xenpv bench results", "fio")), "is of format fio"));
 	BOOST_TEST(says(reading("not json"), "f.json is not JSON"));
 	BOOST_TEST(says(reading(""), "is not JSON"));
@@ -165,7 +321,7 @@ BOOST_AUTO_TEST_CASE(other_versions_and_formats_are_refused)
 		BOOST_TEST(says(reading(edited("0.25", share)), "row 1 histogram does not fit together"), share);
 	const std::string deep(100000, '['), closed = deep + std::string(100000, ']');
 	for (const std::string &text : {deep, closed, edited("\"6.1\"", closed), edited("90.0", closed),
-					edited("\"version\": 1", "\"version\": " + closed)})
+					edited("\"version\": 2", "\"version\": " + closed)})
 		BOOST_TEST(says(reading(text), "f.json is nested too deeply"));
 }
 
@@ -198,22 +354,55 @@ BOOST_AUTO_TEST_CASE(only_results_are_overwritten)
 
 BOOST_AUTO_TEST_CASE(comparing_says_better_worse_or_chance)
 {
+	results a = some();
+	a.rows[1] = make_row("random read", "xenpv", "iops", "IOPS", {1000, 1040, 970});
 	results b = some();
-	b.rows[0] = make_row("random read", "emulated", "iops", "IOPS", {95, 85, 101}); // touches
-	b.rows[1] = make_row("random read", "xenpv", "iops", "IOPS", {500, 400, 600}); // worse
-	b.rows[2] = make_row("random read", "xenpv", "latency p99", "us", {25, 20, 30}); // better: less
-	const results a = some();
+	b.rows[0] = make_row("random read", "emulated", "iops", "IOPS", {95, 85, 101}); // may be chance
+	b.rows[1] = make_row("random read", "xenpv", "iops", "IOPS", {500, 520, 490}); // worse
+	b.rows[2] = make_row("random read", "xenpv", "latency p99", "us", {20, 15, 25}); // better: less
+	a.rows.push_back(make_row("single", "xenpv", "iops", "IOPS", {5}));
+	b.rows.push_back(make_row("single", "xenpv", "iops", "IOPS", {50}));
 	const comparison found = compare(a, b);
-	BOOST_TEST_REQUIRE(found.both.size() == 3u);
-	BOOST_TEST((found.both[0].what == verdict::within_spread));
+	BOOST_TEST_REQUIRE(found.both.size() == 4u);
+	BOOST_TEST((found.both[0].what == verdict::no_difference));
 	BOOST_TEST((found.both[1].what == verdict::worse));
-	BOOST_TEST(found.both[1].ratio == 0.5);
+	BOOST_TEST(found.both[1].ratio == 0.5, boost::test_tools::tolerance(0.01));
 	BOOST_TEST((found.both[2].what == verdict::better));
-	BOOST_TEST(found.both[2].ratio == 2);
+	BOOST_TEST((found.both[3].what == verdict::not_told && found.both[3].ratio == 10));
 	const std::string shown = compare_table(found, "a.json", "b.json");
-	BOOST_TEST((says(shown, "0.50x ") && says(shown, " worse\n")), shown);
-	BOOST_TEST(says(shown, "ranges overlap"), shown);
-	BOOST_TEST(says(compare_json(found), "\"ranges_overlap\": true"));
+	BOOST_TEST((says(shown, "0.50x (0.4") && says(shown, "  worse\n")), shown);
+	BOOST_TEST((says(shown, "no difference shown") && says(shown, "too few runs to tell")), shown);
+	BOOST_TEST(says(compare_json(found), "\"verdict\": \"worse\""));
+	BOOST_TEST(says(compare_json(found), "\"interval\": null"));
+}
+
+BOOST_AUTO_TEST_CASE(ratios_within_two_files_agree_or_differ)
+{
+	const results a = loaded();
+	results b = loaded(), c = loaded();
+	b.machine.reset();
+	for (row &r : b.rows) // a machine of half the speed
+		r = [&] {
+			row made = r;
+			for (double &run : made.runs)
+				run /= 2;
+			return made;
+		}();
+	for (double &run : c.rows[1].runs)
+		run *= 3;
+	c.rows[1].cost[0].second *= 2;
+	const std::string same = compare_table(compare(a, b), "a", "b"), other = compare_table(compare(a, c), "a", "c");
+	BOOST_TEST((says(same, "xenpv/intree") && says(same, "xenpv/dom0")), same);
+	BOOST_TEST((says(same, "  agree\n") && !says(same, "  differ\n")), same);
+	BOOST_TEST(says(other, "  differ\n"), other);
+	BOOST_TEST((says(other, "instructions") && says(other, "2.00x")), other);
+	BOOST_TEST((says(same, "A: THE MACHINE WAS NOT QUIET") && !says(same, "B: THE MACHINE")), same);
+	BOOST_TEST(says(compare_json(compare(a, c)), "\"agree\": false"));
+	// Rows of one load are not compared with those of another.
+	for (const compared &one : compare(a, b).both)
+		BOOST_TEST(one.a->load == one.b->load);
+	b.rows.resize(3);
+	BOOST_TEST(says(compare_table(compare(a, b), "a", "b"), "only in A: random read, dom0 busy, xenpv, iops"));
 }
 
 BOOST_AUTO_TEST_CASE(the_only_pv_devices_are_compared_and_what_is_missing_is_named)
@@ -238,13 +427,24 @@ BOOST_AUTO_TEST_CASE(the_only_pv_devices_are_compared_and_what_is_missing_is_nam
 	BOOST_TEST(compare(a, b).both.empty());
 }
 
-BOOST_AUTO_TEST_CASE(the_table_has_ratios_to_the_emulated_device)
+BOOST_AUTO_TEST_CASE(the_table_has_ratios_with_their_intervals)
 {
 	const std::string shown = table(some());
 	BOOST_TEST(says(shown, "xenpv/emulated"), shown);
 	BOOST_TEST(says(shown, "1000 (900-2000)"), shown);
-	BOOST_TEST(says(shown, "11.1x"), shown);
+	BOOST_TEST(says(shown, "13.6x ("), shown);
+	BOOST_TEST((!says(shown, "  load ") && !says(shown, "QUIET")), shown);
 	BOOST_TEST(aligned({{"a", "bb"}, {"ccc", "d"}}) == "a    bb\nccc   d\n");
+}
+
+BOOST_AUTO_TEST_CASE(the_table_has_loads_the_ceiling_and_whether_the_machine_was_quiet)
+{
+	const std::string shown = table(loaded());
+	for (const char *part : {"workload", "load", "xenpv/intree", "xenpv/dom0", "2.02x (", "no difference shown (",
+				 "THE MACHINE WAS NOT QUIET", "other programs had 40 %"})
+		BOOST_TEST(says(shown, part), shown);
+	const size_t busy = shown.find("  dom0  IOPS");
+	BOOST_TEST(busy != std::string::npos, shown);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -30,7 +30,11 @@ std::string fio_json(const std::string &error, const std::string &latency)
 
 net_job job_of(unsigned datagram, bool reverse = false)
 {
-	return {"w", reverse, 1, datagram, datagram ? "packets" : "bandwidth", ""};
+	std::vector<std::string> options = datagram ? std::vector<std::string>{"-u", "-l", std::to_string(datagram)}
+						    : std::vector<std::string>{"-P", "1"};
+	if (reverse)
+		options.emplace_back("-R");
+	return {"w", reverse, datagram != 0, options, datagram ? "packets" : "bandwidth", ""};
 }
 
 const counter *named(const std::vector<counter> &in, const std::string &name)
@@ -142,6 +146,24 @@ BOOST_AUTO_TEST_CASE(commands_fit_their_jobs)
 	BOOST_TEST((has(old, "-B") && has(old, "10.0.0.2") && !has(old, "-R") && !has(old, "-u")));
 }
 
+BOOST_AUTO_TEST_CASE(the_list_of_jobs_is_whole)
+{
+	BOOST_TEST(disk_jobs().size() == 6u);
+	BOOST_TEST(net_jobs().size() == 6u);
+	for (const disk_job &job : disk_jobs()) {
+		BOOST_TEST((job.metric == "bandwidth" ? job.unit == "MB/s" : job.unit == "IOPS"), job.workload);
+		BOOST_TEST(job.workload.ends_with("QD" + std::to_string(job.depth)));
+		for (const std::string &word : fio_command(job, "/dev/xvdb", 5))
+			BOOST_TEST(word.find('{') == std::string::npos, word);
+	}
+	for (const net_job &job : net_jobs()) {
+		const auto command = iperf_command(job, {"10.0.0.1", 5201, "eth0", ""}, 5, {true});
+		BOOST_TEST(has(command, "-R") == job.reverse, job.workload);
+		BOOST_TEST(has(command, "-u") == job.datagrams, job.workload);
+		BOOST_TEST((job.reverse == job.workload.ends_with("server to guest")), job.workload);
+	}
+}
+
 BOOST_AUTO_TEST_CASE(counters_are_shared_by_requests)
 {
 	const auto before =
@@ -189,6 +211,8 @@ BOOST_AUTO_TEST_CASE(devices_take_turns_at_each_job)
 	BOOST_TEST((plan[0].device == 0 && plan[1].device == 1 && plan[0].job == plan[1].job)); // reads: both
 	BOOST_TEST((plan[2].device == 0 && plan[3].job != plan[2].job)); // writes: one may
 	BOOST_TEST((plan[0].round == 0 && plan[0].seconds == 1 && plan.back().round == 2 && plan.back().seconds == 4));
+	BOOST_TEST(
+		(plan[plan.size() / 3].device == 0 && plan[plan.size() / 3 * 2].device == 1)); // every second backwards
 	for (const turn &one : plan)
 		BOOST_TEST((one.network || one.device == 0 || !disk_jobs()[one.job].writes()));
 	BOOST_TEST(make_plan({{a, true}}, 0, {4, 2, 0}).front().round == 1u); // no warm-up

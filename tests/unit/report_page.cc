@@ -44,7 +44,7 @@ BOOST_AUTO_TEST_CASE(the_page_is_complete_in_itself)
 		BOOST_TEST(times_in(made, outside) == 0u, outside);
 	BOOST_TEST(times_in(made, "<svg") == times_in(made, "</svg>"));
 	BOOST_TEST(times_in(made, "<svg") == 4u); // two workloads, one histogram, one counter
-	for (const char *part : {"Disk</h2>", "Network</h2>", "Latencies", "Costs", "11.1x", "1000 (11.1x)", "50 us"})
+	for (const char *part : {"Disk</h2>", "Network</h2>", "Latencies", "Costs", "13.6x", "1000 (13.6x)", "50 us"})
 		BOOST_TEST(times_in(made, part) > 0u, part);
 	BOOST_TEST(times_in(made, "&quot;x&quot; &lt;b&gt;") == 1u);
 }
@@ -80,6 +80,28 @@ BOOST_AUTO_TEST_CASE(modes_have_a_colour_each_and_are_compared_with_emulation)
 	     {"<rect class=\"grey0\"", "<rect class=\"green0\"", "<rect class=\"green1\"", "<rect class=\"green2\""})
 		BOOST_TEST(times_in(made, bar) == 1u, bar);
 	BOOST_TEST(times_in(made, "90 (22.5x)") == 3u);
+}
+
+BOOST_AUTO_TEST_CASE(loads_intervals_costs_and_the_ceiling_are_shown)
+{
+	source of = some("a");
+	of.content.rows.push_back(bench::make_row("random read", "intree", "iops", "IOPS", {500, 440, 990}));
+	of.content.rows.push_back(bench::make_row("random read", "dom0", "iops", "IOPS", {4000, 3500, 8100}));
+	of.content.rows.push_back(bench::make_row("random read", "xenpv", "iops", "IOPS", {100, 110, 90}));
+	of.content.rows.push_back(bench::make_row("random read", "intree", "iops", "IOPS", {111, 91, 100}));
+	for (size_t i = 6; i < 8; ++i)
+		of.content.rows[i].load = "dom0";
+	of.content.rows[1].cost = {{"instructions", 21000}};
+	of.content.rows[4].cost = {{"instructions", 30000}};
+	of.content.rows[1].causes = {{"hypercalls", 0.25}};
+	of.content.machine = bench::calibration{false, {"other programs had <40 %>"}};
+	const std::string made = page({of});
+	for (const char *part : {"random read, dom0 busy", "intree: 2.02x (", "intree: no difference shown (",
+				 "dom0: 0.25x (", "instructions", "hypercalls", "the machine was not quiet",
+				 "other programs had &lt;40 %&gt;", "<rect class=\"ink0\""})
+		BOOST_TEST(times_in(made, part) > 0u, part);
+	of.content.machine->quiet = true;
+	BOOST_TEST(times_in(page({of}), "not quiet") == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(several_files_are_told_apart)

@@ -46,7 +46,7 @@ net_sample read_iperf(const net_job &job, const std::string &output)
 			throw gone_wrong("iperf3 says in " + job.workload + ": " + printable(error->get<std::string>()),
 					 advice_for(error->get<std::string>()));
 		const json &end = all.at("end");
-		if (job.datagram == 0) {
+		if (!job.datagrams) {
 			const json &sum = end.at("sum_received");
 			return {sum.at("bits_per_second").get<double>() / 1e6, sum.at("seconds").get<double>(), 0};
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What is measured. The list is fixed, so that results of different machines and days are of the same thing; the names
-// are those of `make demo`.
+// What is measured. The list is fixed, so that results of different machines and days are of the same thing. It is
+// jobs.json, compiled in; the test bed's demo reads the same file.
 #pragma once
 #include <string>
 #include <vector>
@@ -21,13 +21,15 @@ struct disk_job {
 struct net_job {
 	std::string workload;
 	bool reverse; // the server sends
-	unsigned streams;
-	unsigned datagram; // bytes of UDP; 0 is TCP
+	bool datagrams; // UDP; else TCP
+	std::vector<std::string> options; // of iperf3
 	std::string metric; // "bandwidth" or "packets"
 	std::string unit;
 };
 
 [[nodiscard]] const std::vector<disk_job> &disk_jobs();
+
+// Without those for which somebody has to be at both ends of the link, as the test bed is.
 [[nodiscard]] const std::vector<net_job> &net_jobs();
 
 // Direct and asynchronous, each request submitted as soon as there is room: nothing helps batching along.

@@ -103,7 +103,7 @@ void measurer::network(const net_job &job, const device &on, const net_end &end,
 	const auto all = static_cast<double>(statistic(on, "rx_packets") + statistic(on, "tx_packets") - all_before);
 	const readings guest_after = guest(), own_after = own(on);
 	double value = found.value;
-	if (job.datagram == 0) {
+	if (!job.datagrams) {
 		check_crossed(bytes, value * 1e6 / 8 * found.seconds, on);
 	} else {
 		check_crossed(packets, value * found.seconds, on);

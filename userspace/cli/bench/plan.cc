@@ -13,6 +13,19 @@ bool is_chosen(const std::string &workload, const std::vector<std::string> &word
 	       });
 }
 
+namespace {
+
+// Every second round goes through the devices backwards, so that what drifts meets all of them alike.
+std::vector<size_t> order(size_t devices, unsigned round)
+{
+	std::vector<size_t> made(devices);
+	for (size_t i = 0; i < devices; ++i)
+		made[i] = round % 2 || round == 0 ? i : devices - 1 - i;
+	return made;
+}
+
+} // namespace
+
 std::vector<turn> make_plan(const std::vector<disk_part> &disks, size_t nics, const durations &take,
 			    const std::vector<std::string> &jobs)
 {
@@ -20,13 +33,14 @@ std::vector<turn> make_plan(const std::vector<disk_part> &disks, size_t nics, co
 	for (unsigned round = take.warmup ? 0 : 1; round <= take.repeats; ++round) {
 		const unsigned seconds = round ? take.runtime : take.warmup;
 		for (size_t job = 0; job < disk_jobs().size(); ++job)
-			for (size_t device = 0; device < disks.size(); ++device)
+			for (const size_t device : order(disks.size(), round))
 				if ((disks[device].writes || !disk_jobs()[job].writes()) &&
 				    is_chosen(disk_jobs()[job].workload, jobs))
 					plan.push_back({false, job, device, round, seconds});
 		for (size_t job = 0; job < net_jobs().size(); ++job)
-			for (size_t device = 0; device < nics && is_chosen(net_jobs()[job].workload, jobs); ++device)
-				plan.push_back({true, job, device, round, seconds});
+			for (const size_t device : order(nics, round))
+				if (is_chosen(net_jobs()[job].workload, jobs))
+					plan.push_back({true, job, device, round, seconds});
 	}
 	return plan;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Results as JSON: {format, version, environment, rows: [{workload, device, metric, unit, runs, median, min, max,
-// counters, histogram}]}. The report of `make demo` has the same rows, costs among them, and neither format nor version.
+// Results as JSON, written by this command and by the demo of the test bed: {format, version, environment, calibration:
+// {quiet, why}, rows: [{workload, device, metric, unit, load, runs, turns, median, min, max, counters, cost, causes,
+// histogram}]}. Version 1 had neither load nor turns, cost and causes; the demo's report before it had no version, and
+// costs as rows of their own. Both are read, with a note.
 #pragma once
 #include <cli/bench/results.hpp>
 
@@ -9,7 +11,8 @@
 namespace xenpv::cli::bench {
 
 inline constexpr const char *file_format = "xenpv bench results";
-inline constexpr int file_version = 1;
+inline constexpr int file_version = 2;
+inline constexpr int oldest_version = 1;
 
 [[nodiscard]] std::string to_json(const results &what);
 

@@ -31,11 +31,6 @@ double rounded(double value)
 	return std::round(value * 1e4) / 1e4;
 }
 
-bool overlap(const summary &a, const summary &b)
-{
-	return a.min <= b.max && b.min <= a.max;
-}
-
 bool is_duration(const std::string &metric)
 {
 	return metric.starts_with("latency");

@@ -18,9 +18,6 @@ struct summary {
 // Four decimals, as results files have them.
 [[nodiscard]] double rounded(double value);
 
-// Whether two spreads share a value: then the difference of the medians may be chance.
-[[nodiscard]] bool overlap(const summary &a, const summary &b);
-
 // Whether less is better.
 [[nodiscard]] bool is_duration(const std::string &metric);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <cli/bench/ratios.hpp>
 #include <cli/bench/table.hpp>
 
 #include <cli/source/text.hpp>
@@ -67,42 +68,69 @@ std::string base_of(const results &in)
 
 namespace {
 
-// A table of the devices that share workloads: disks have others than NICs.
-std::vector<std::vector<std::string>> lines_of(const results &of, const std::string &base)
+using line = std::vector<std::string>;
+
+// Which ratios are shown: of a device to a base.
+std::vector<std::pair<std::string, std::string>> ratios_of(const results &in)
 {
-	const std::vector<std::string> columns = devices(of);
-	std::vector<std::vector<std::string>> lines{{"workload", "unit"}};
-	for (const std::string &device : columns)
+	std::vector<std::pair<std::string, std::string>> found;
+	for (const std::string &device : devices(in))
+		for (const std::string &base : bases_of(in, device))
+			found.emplace_back(device, base);
+	return found;
+}
+
+// A column for loads only where there are any.
+bool is_loaded(const results &in)
+{
+	return std::any_of(in.rows.begin(), in.rows.end(), [](const row &r) { return r.load != "none"; });
+}
+
+std::vector<std::string> metrics_of(const results &in, const measurement &what)
+{
+	std::vector<std::string> found;
+	for (const row &r : in.rows)
+		if (r.workload == what.workload && r.load == what.load &&
+		    std::find(found.begin(), found.end(), r.metric) == found.end())
+			found.push_back(r.metric);
+	return found;
+}
+
+// A table of the devices that share workloads: disks have others than NICs.
+std::vector<line> lines_of(const results &of)
+{
+	const bool loaded = is_loaded(of);
+	const auto ratios = ratios_of(of);
+	std::vector<line> lines{{"workload"}};
+	if (loaded)
+		lines[0].emplace_back("load");
+	lines[0].emplace_back("unit");
+	for (const std::string &device : devices(of))
 		lines[0].push_back(device);
-	for (const std::string &device : columns)
-		if (!base.empty() && device != base)
-			lines[0].push_back(device + "/" + base);
-	for (const std::string &workload : workloads(of)) {
-		std::vector<std::string> metrics;
-		for (const row &r : of.rows)
-			if (r.workload == workload &&
-			    std::find(metrics.begin(), metrics.end(), r.metric) == metrics.end())
-				metrics.push_back(r.metric);
-		for (const std::string &metric : metrics) {
+	for (const auto &[device, base] : ratios)
+		lines[0].push_back(device + "/" + base);
+	for (const measurement &what : measurements(of))
+		for (const std::string &metric : metrics_of(of, what)) {
 			if (metric == "latency p99.9" || metric == "latency p50")
 				continue; // in the file and the report
-			std::vector<std::string> line{metric.starts_with("latency ") ? "  " + metric : workload, ""};
-			std::vector<std::string> ratios;
-			const row *bottom = find(of, workload, base, metric);
-			for (const std::string &device : columns) {
-				const row *one = find(of, workload, device, metric);
-				line.push_back(one ? with_spread(one->spread) : "-");
+			line made{metric.starts_with("latency ") ? "  " + metric : what.workload};
+			if (loaded)
+				made.push_back(what.load);
+			const size_t unit = made.size();
+			made.emplace_back("");
+			for (const std::string &device : devices(of)) {
+				const row *one = find(of, what.workload, device, metric, what.load);
+				made.push_back(one ? with_spread(one->spread) : "-");
 				if (one)
-					line[1] = one->unit;
-				if (!base.empty() && device != base)
-					ratios.push_back(one && bottom ? times(times_better(metric, one->spread.median,
-											    bottom->spread.median))
-								       : "-");
+					made[unit] = one->unit;
 			}
-			line.insert(line.end(), ratios.begin(), ratios.end());
-			lines.push_back(line);
+			for (const auto &[device, base] : ratios) {
+				const row *one = find(of, what.workload, device, metric, what.load);
+				const auto ratio = one ? compare_with(of, *one, base) : std::nullopt;
+				made.push_back(ratio ? told(ratio->value, ratio->span) : "-");
+			}
+			lines.push_back(made);
 		}
-	}
 	return lines;
 }
 
@@ -116,7 +144,17 @@ std::string table(const results &of)
 	std::string all;
 	for (const results *half : {&disk, &network})
 		if (!half->rows.empty())
-			all += (all.empty() ? "" : "\n") + aligned(lines_of(*half, base_of(*half)));
+			all += (all.empty() ? "" : "\n") + aligned(lines_of(*half));
+	return all + told(of.machine);
+}
+
+std::string told(const std::optional<calibration> &machine)
+{
+	if (!machine || machine->quiet)
+		return "";
+	std::string all = "THE MACHINE WAS NOT QUIET, and figures of such a machine do not repeat:\n";
+	for (const std::string &reason : machine->why)
+		all += "  " + printable(reason, 200) + "\n";
 	return all;
 }
 

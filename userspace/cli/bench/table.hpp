@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Results as text: for each workload the devices beside each other, and how many times better PV is.
+// Results as text: for each workload and load the devices beside each other, and how many times better PV is, with the
+// interval of that.
 #pragma once
 #include <cli/bench/results.hpp>
 
@@ -9,6 +10,9 @@
 namespace xenpv::cli::bench {
 
 [[nodiscard]] std::string table(const results &of);
+
+// Why figures may not repeat; empty when the machine was quiet, or nobody looked.
+[[nodiscard]] std::string told(const std::optional<calibration> &machine);
 
 // Columns as wide as they need to be, the first to the left, the others to the right. The first line is the heading.
 [[nodiscard]] std::string aligned(const std::vector<std::vector<std::string>> &lines);

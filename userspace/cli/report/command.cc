@@ -44,6 +44,9 @@ void make(const options &given, context &ctx)
 	std::vector<report::source> sources;
 	for (size_t i = 0; i < given.files.size(); ++i)
 		sources.push_back({names[i], bench::read_file(given.files[i])});
+	for (const report::source &one : sources)
+		for (const std::string &note : one.content.notes)
+			*ctx.err << "note: " << note << "\n";
 	check_target(given.html, given.files, "-o");
 	std::string browser;
 	if (!given.png.empty()) {
@@ -72,7 +75,7 @@ void add_report(CLI::App &app, context &ctx)
 	sub->add_option("--png", given->png, "a picture of it, too (needs chromium)")->type_name("FILE.png");
 	sub->footer(R"(Description:
 Makes one page of charts of one or more results files: throughput with its spread,
-latencies, and what a request or packet cost. It needs nothing from elsewhere and
+ratios with their intervals, latencies, and what a request or packet cost. It needs nothing from elsewhere and
 prints well. A picture of it is made by Chromium, which has to be installed.
 
 Examples:

@@ -39,8 +39,8 @@ std::string page(const std::vector<source> &sources)
 	       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
 	       "<title>Paravirtual and emulated I/O</title>\n<style>" +
 	       std::string(style_sheet()) + "</style>\n</head>\n<body>\n<h1>Paravirtual and emulated I/O</h1>\n" +
-	       subtitle(sources) + written_as(half_of(sources, false)) + written_as(half_of(sources, true)) +
-	       circumstances(sources) + "</body>\n</html>\n";
+	       subtitle(sources) + warnings(sources) + written_as(half_of(sources, false)) +
+	       written_as(half_of(sources, true)) + circumstances(sources) + "</body>\n</html>\n";
 }
 
 } // namespace xenpv::cli::report

@@ -19,10 +19,11 @@ std::string figure_box(const std::string &caption, const std::string &aside, con
 			   escaped(aside), content);
 }
 
-const bench::row *headline(const series &of, const std::string &workload)
+const bench::row *headline(const series &of, const bench::measurement &what)
 {
 	for (const bench::row &r : of.from->content.rows)
-		if (r.workload == workload && r.device == of.device && bench::is_headline(r))
+		if (r.workload == what.workload && r.load == what.load && r.device == of.device &&
+		    bench::is_headline(r))
 			return &r;
 	return nullptr;
 }
@@ -38,17 +39,36 @@ std::string cell(const series &one, const bench::row *r)
 {
 	if (!r)
 		return "<td>-</td>";
-	const double ratio = ratio_of(one, *r);
+	const auto ratios = ratios_of(one, *r);
+	std::string lines;
+	for (const bench::times_better_than &ratio : ratios)
+		lines += "<small>" + escaped(ratio.base) + ": " + bench::told(ratio.value, ratio.span) + "</small>";
 	return fmt::format("<td><b>{}</b><small>{} - {}</small>{}</td>", bench::figure(r->spread.median),
-			   bench::figure(r->spread.min), bench::figure(r->spread.max),
-			   ratio > 0 ? "<small>" + bench::times(ratio) + "</small>" : "");
+			   bench::figure(r->spread.min), bench::figure(r->spread.max), lines);
 }
 
 } // namespace
 
 half half_of(const std::vector<source> &sources, bool network)
 {
-	return {sources, network, all_series(sources, network), workloads_of(sources, network)};
+	return {sources, network, all_series(sources, network), measurements_of(sources, network)};
+}
+
+std::string warnings(const std::vector<source> &sources)
+{
+	std::string all;
+	for (const source &one : sources) {
+		const auto &machine = one.content.machine;
+		if (!machine || machine->quiet)
+			continue;
+		std::string reasons;
+		for (const std::string &reason : machine->why)
+			reasons += (reasons.empty() ? "" : "; ") + reason;
+		all += "<p class=\"warning\"><b>" + escaped(one.name) +
+		       ": the machine was not quiet.</b> Figures of such a machine do not repeat: " + escaped(reasons) +
+		       ".</p>\n";
+	}
+	return all;
 }
 
 std::string legend(const half &of)
@@ -62,26 +82,23 @@ std::string legend(const half &of)
 std::string summary_table(const half &of)
 {
 	std::string rows;
-	for (const std::string &workload : of.workloads) {
+	for (const bench::measurement &what : of.measured) {
 		std::string cells, unit;
 		for (const series &one : of.shown) {
-			const bench::row *r = headline(one, workload);
+			const bench::row *r = headline(one, what);
 			unit = r ? r->unit : unit;
 			cells += cell(one, r);
 		}
-		rows += fmt::format("<tr><td>{}</td><td>{}</td>{}</tr>\n", escaped(workload), escaped(unit), cells);
+		rows += fmt::format("<tr><td>{}</td><td>{}</td>{}</tr>\n", escaped(bench::describe(what)),
+				    escaped(unit), cells);
 	}
 	std::string heads;
 	for (const series &one : of.shown)
 		heads += "<th>" + escaped(one.label) + "</th>";
-	const bool ratios =
-		std::any_of(of.shown.begin(), of.shown.end(), [](const series &s) { return !s.base.empty(); });
 	std::string note = "Median of the runs; least and most under it";
-	if (ratios)
-		note += "; then how many times better than " +
-			std::find_if(of.shown.begin(), of.shown.end(), [](const series &s) {
-				return !s.base.empty();
-			})->base;
+	if (std::any_of(of.shown.begin(), of.shown.end(), [](const series &s) { return !s.bases.empty(); }))
+		note += "; then how many times better than another device, of neighbouring turns, with the interval of "
+			"95 %";
 	return fmt::format(
 		"<p class=\"soft\">{}.</p>\n<div class=\"scroll\"><table><thead><tr><th>workload</th><th>unit</th>{}"
 		"</tr></thead>\n<tbody>\n{}</tbody></table></div>\n",
@@ -91,20 +108,22 @@ std::string summary_table(const half &of)
 std::string throughput(const half &of)
 {
 	std::string boxes;
-	for (const std::string &workload : of.workloads) {
+	for (const bench::measurement &what : of.measured) {
 		std::vector<bar> bars;
 		std::string unit, metric;
 		for (const series &one : of.shown)
-			if (const bench::row *r = headline(one, workload)) {
+			if (const bench::row *r = headline(one, what)) {
 				unit = r->unit;
 				metric = r->metric;
-				const double ratio = ratio_of(one, *r);
-				bars.push_back({one.label, one.colour, r->spread.median, r->runs,
-						bench::figure(r->spread.median) +
-							(ratio > 0 ? " (" + bench::times(ratio) + ")" : "")});
+				const auto ratios = ratios_of(one, *r);
+				bars.push_back(
+					{one.label, one.colour, r->spread.median, r->runs,
+					 bench::figure(r->spread.median) +
+						 (ratios.empty() ? "" : " (" + bench::times(ratios[0].value) + ")")});
 			}
-		boxes += figure_box(workload, unit + (bench::is_duration(metric) ? ", less is better" : ""),
-				    bar_chart(workload + ", " + unit, bars, device_label));
+		boxes +=
+			figure_box(bench::describe(what), unit + (bench::is_duration(metric) ? ", less is better" : ""),
+				   bar_chart(bench::describe(what) + ", " + unit, bars, device_label));
 	}
 	return section("Workloads", "Bars are medians, rings the single runs, and the line through them their spread.",
 		       boxes);
@@ -112,7 +131,7 @@ std::string throughput(const half &of)
 
 namespace {
 
-std::string percentile_table(const half &of, const std::string &workload)
+std::string percentile_table(const half &of, const bench::measurement &what)
 {
 	constexpr const char *names[] = {"p50", "p99", "p99.9"};
 	std::string rows;
@@ -120,8 +139,8 @@ std::string percentile_table(const half &of, const std::string &workload)
 		std::string cells;
 		bool any = false;
 		for (const char *name : names) {
-			const bench::row *r =
-				bench::find(one.from->content, workload, one.device, std::string("latency ") + name);
+			const bench::row *r = bench::find(one.from->content, what.workload, one.device,
+							  std::string("latency ") + name, what.load);
 			any = any || r;
 			cells += "<td>" + (r ? duration(r->spread.median) : "-") + "</td>";
 		}
@@ -141,9 +160,9 @@ std::vector<shown_counter> counters_of(const half &of)
 {
 	std::vector<shown_counter> found;
 	for (const series &one : of.shown)
-		for (const std::string &workload : of.workloads)
-			if (const bench::row *r = headline(one, workload))
-				for (const bench::counter &c : r->counters)
+		for (const bench::measurement &what : of.measured)
+			if (const bench::row *r = headline(one, what))
+				for (const bench::counter &c : bench::all_counts(*r))
 					if (std::none_of(found.begin(), found.end(), [&](const shown_counter &f) {
 						    return f.unit == c.unit && f.name == c.name;
 					    }))
@@ -154,15 +173,15 @@ std::vector<shown_counter> counters_of(const half &of)
 std::vector<bar> bars_of(const half &of, const shown_counter &which)
 {
 	std::vector<bar> bars;
-	for (const std::string &workload : of.workloads) {
+	for (const bench::measurement &what : of.measured) {
 		bool first = true;
 		for (const series &one : of.shown) {
-			const bench::row *r = headline(one, workload);
+			const bench::row *r = headline(one, what);
 			if (!r)
 				continue;
-			for (const bench::counter &c : r->counters)
+			for (const bench::counter &c : bench::all_counts(*r))
 				if (c.unit == which.unit && c.name == which.name) {
-					bars.push_back({first ? workload : "",
+					bars.push_back({first ? bench::describe(what) : "",
 							one.colour,
 							c.value,
 							{},
@@ -180,15 +199,15 @@ std::vector<bar> bars_of(const half &of, const shown_counter &which)
 std::string latencies(const half &of)
 {
 	std::string boxes;
-	for (const std::string &workload : of.workloads) {
+	for (const bench::measurement &what : of.measured) {
 		std::vector<curve> curves;
 		for (const series &one : of.shown)
-			if (const bench::row *r = headline(one, workload); r && !r->latencies.empty())
+			if (const bench::row *r = headline(one, what); r && !r->latencies.empty())
 				curves.push_back({one.colour, &r->latencies});
 		const std::string content =
-			latency_chart("latencies of " + workload, curves) + percentile_table(of, workload);
+			latency_chart("latencies of " + bench::describe(what), curves) + percentile_table(of, what);
 		if (!content.empty())
-			boxes += figure_box(workload, "", content);
+			boxes += figure_box(bench::describe(what), "", content);
 	}
 	return section("Latencies",
 		       "The histograms are of all requests of all runs, p50, p99 and p99.9 medians of the runs. "

@@ -13,11 +13,12 @@ struct half {
 	const std::vector<source> &sources;
 	bool network;
 	std::vector<series> shown;
-	std::vector<std::string> workloads;
+	std::vector<bench::measurement> measured;
 };
 
 [[nodiscard]] half half_of(const std::vector<source> &sources, bool network);
 
+[[nodiscard]] std::string warnings(const std::vector<source> &sources);
 [[nodiscard]] std::string legend(const half &of);
 [[nodiscard]] std::string summary_table(const half &of);
 [[nodiscard]] std::string throughput(const half &of); // or packets, or round trips

@@ -16,6 +16,8 @@ std::string family_of(const std::string &device)
 	const std::string kind = bench::kind_of(device);
 	if (bench::is_emulated(kind))
 		return "grey";
+	if (kind == "dom0")
+		return "ink"; // the ceiling
 	return kind == "intree" ? "blue" : kind == "xenpv" ? "orange" : "green";
 }
 
@@ -46,32 +48,33 @@ std::vector<series> all_series(const std::vector<source> &sources, bool network)
 		for (const bench::row &r : one.content.rows)
 			if (is_network(r.workload) == network)
 				half.rows.push_back(r);
-		const std::string base = bench::base_of(half);
 		for (const std::string &device : bench::devices(half)) {
 			const std::string family = family_of(device);
 			found.push_back({&one, device, sources.size() > 1 ? device + ", " + one.name : device,
-					 family + std::to_string(used[family]++ % shades), device == base ? "" : base});
+					 family + std::to_string(used[family]++ % shades),
+					 bench::bases_of(half, device)});
 		}
 	}
 	return found;
 }
 
-std::vector<std::string> workloads_of(const std::vector<source> &sources, bool network)
+std::vector<bench::measurement> measurements_of(const std::vector<source> &sources, bool network)
 {
-	std::vector<std::string> found;
+	bench::results all;
 	for (const source &one : sources)
-		for (const std::string &workload : bench::workloads(one.content))
-			if (is_network(workload) == network &&
-			    std::find(found.begin(), found.end(), workload) == found.end())
-				found.push_back(workload);
-	return found;
+		for (const bench::row &r : one.content.rows)
+			if (is_network(r.workload) == network)
+				all.rows.push_back(r);
+	return bench::measurements(all);
 }
 
-double ratio_of(const series &of, const bench::row &row)
+std::vector<bench::times_better_than> ratios_of(const series &of, const bench::row &row)
 {
-	const bench::row *base =
-		of.base.empty() ? nullptr : bench::find(of.from->content, row.workload, of.base, row.metric);
-	return base ? bench::times_better(row.metric, row.spread.median, base->spread.median) : 0;
+	std::vector<bench::times_better_than> found;
+	for (const std::string &base : of.bases)
+		if (const auto ratio = bench::compare_with(of.from->content, row, base))
+			found.push_back(*ratio);
+	return found;
 }
 
 } // namespace xenpv::cli::report

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What is drawn beside each other: the devices of one file or of several.
 #pragma once
-#include <cli/bench/results.hpp>
+#include <cli/bench/ratios.hpp>
 
 #include <string>
 #include <vector>
@@ -18,8 +18,7 @@ struct series {
 	std::string device;
 	std::string label; // the device, and the file where there are several
 	std::string colour; // class of the style sheet
-	std::string
-		base; // device of the same file that it is compared with; empty: it is that itself, or there is none
+	std::vector<std::string> bases; // devices of the same file that it is compared with
 };
 
 // File names without what they share.
@@ -31,10 +30,10 @@ struct series {
 // What is of the network by its name: TCP and UDP.
 [[nodiscard]] bool is_network(const std::string &workload);
 
-// Distinct, in order of appearance over all files.
-[[nodiscard]] std::vector<std::string> workloads_of(const std::vector<source> &sources, bool network);
+// Distinct, in order of appearance over all files, each workload's loads behind each other.
+[[nodiscard]] std::vector<bench::measurement> measurements_of(const std::vector<source> &sources, bool network);
 
-// How many times better a row is than its series' base; 0 where there is none.
-[[nodiscard]] double ratio_of(const series &of, const bench::row &row);
+// How many times better a row is than its series' bases, of those that have it.
+[[nodiscard]] std::vector<bench::times_better_than> ratios_of(const series &of, const bench::row &row);
 
 } // namespace xenpv::cli::report

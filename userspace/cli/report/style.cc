@@ -50,6 +50,8 @@ table.facts th, table.facts td { text-align: left; overflow-wrap: anywhere; } ta
 .grey0 { --c: var(--grey0); } .grey1 { --c: var(--grey1); } .grey2 { --c: var(--grey2); }
 .blue0 { --c: var(--blue0); } .blue1 { --c: var(--blue1); } .blue2 { --c: var(--blue2); }
 .orange0 { --c: var(--orange0); } .orange1 { --c: var(--orange1); } .orange2 { --c: var(--orange2); }
+.ink0 { --c: var(--soft); } .ink1 { --c: var(--ink); } .ink2 { --c: var(--rule); }
+.warning { border: 2px solid var(--orange0); border-radius: 7px; padding: 8px 14px; max-width: 80ch; }
 .green0 { --c: var(--green0); } .green1 { --c: var(--green1); } .green2 { --c: var(--green2); }
 .legend i { background: var(--c); } rect { fill: var(--c); }
 .curve { stroke-width: 1.6; fill-opacity: .22; stroke-linejoin: round;  stroke: var(--c); fill: var(--c); }
