@@ -29,7 +29,7 @@ import session  # noqa: E402
 import turns  # noqa: E402
 from bed import devices, nics  # noqa: E402
 from bed.layout import BedError, say  # noqa: E402
-from runs import Samples  # noqa: E402
+from values import Samples  # noqa: E402
 
 TOPICS = {topic.NAME: topic for topic in (disk, network, modes)}
 

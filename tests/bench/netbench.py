@@ -18,7 +18,7 @@ import network  # noqa: E402
 import session  # noqa: E402
 from bed import nics  # noqa: E402
 from bed.layout import BedError, say  # noqa: E402
-from runs import Samples  # noqa: E402
+from values import Samples  # noqa: E402
 
 
 def table(samples, jobs):

@@ -23,7 +23,7 @@ import quiet  # noqa: E402
 import session  # noqa: E402
 from bed.layout import BedError  # noqa: E402
 from bed.result import Result  # noqa: E402
-from runs import Samples  # noqa: E402
+from values import Samples  # noqa: E402
 
 
 class Domain:
@@ -432,8 +432,8 @@ class Machine:
 @pytest.fixture
 def own(monkeypatch):
     made = Machine()
-    monkeypatch.setattr(session, "running", lambda: None)
-    monkeypatch.setattr(session.Machine, "start", lambda modules: made)
+    monkeypatch.setattr(session.runs, "alive", dict)
+    monkeypatch.setattr(session.Machine, "start", lambda modules, name, lane: lane == "parallel" and made)
     return made
 
 
@@ -462,7 +462,7 @@ def test_an_error_ends_the_machine_and_is_told_first(own):
 
 def test_a_bed_that_was_up_stays(monkeypatch):
     kept = Machine()
-    monkeypatch.setattr(session, "running", lambda: {"pid": 1})
+    monkeypatch.setattr(session.runs, "alive", lambda: {session.runs.DEFAULT_NAME: {"pid": 1}})
     monkeypatch.setattr(session.Machine, "attach", lambda: kept)
     with pytest.raises(KeyboardInterrupt):
         with session.machine():

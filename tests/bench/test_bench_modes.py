@@ -12,7 +12,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "system"), str(Path(__
 
 import demo  # noqa: E402  the path comes first
 import modes  # noqa: E402
-from runs import Samples  # noqa: E402
+from values import Samples  # noqa: E402
 
 
 def sampled(**values):

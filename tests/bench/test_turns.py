@@ -12,7 +12,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "system"), str(Path(__
 
 import bars  # noqa: E402  the path comes first
 import turns  # noqa: E402
-from runs import Samples  # noqa: E402
+from values import Samples  # noqa: E402
 
 READ, PONG, ALONE = (types.SimpleNamespace(workload=name, metric=metric)
                      for name, metric in (("read", "iops"), ("pong", "latency"), ("ours alone", "bandwidth")))

@@ -9,7 +9,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / folder) for folder in 
 
 import jobs  # noqa: E402  the path comes first
 import report  # noqa: E402
-from runs import Samples  # noqa: E402
+from values import Samples  # noqa: E402
 
 DISK = {  # workload: (metric, unit, {device: median})
     "sequential read 128 KiB QD8": ("bandwidth", "MB/s", {"emulated": 11.5, "intree": 289, "xenpv": 524}),
