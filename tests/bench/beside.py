@@ -6,6 +6,7 @@ given to its driver by name, at both ends. In between turns nothing has to be lo
 """
 
 import contextlib
+import functools
 from dataclasses import dataclass
 
 from bed import devices, nics
@@ -38,11 +39,12 @@ def _give(bus, device, module):
             "sleep 0.1; done")
 
 
-def _attach(guest, pair, number, kind, command):
-    """Runs xl's command while the backend is given its device, which xl waits for; then the frontend its own."""
+def _attach(guest, pair, number, kind, attach):
+    """Attaches while the backend is given its device, for which attach() waits; then the frontend its own."""
     back = f"{kind}-{guest.domid}-{number}"
-    guest.dom0.run(f"({_give('xen-backend', back, pair.back)}) >/dev/null 2>&1 &\n{command}", timeout=60)
-    guest.run(_give("xen", f"{kind}-{number}", pair.front))
+    guest.dom0.run(f"({_give('xen-backend', back, pair.back)}) </dev/null >/dev/null 2>&1 &")
+    attach()
+    guest.run(_give("xen", f"{kind}-{number}", pair.front), timeout=60)
 
 
 @contextlib.contextmanager
@@ -66,8 +68,8 @@ def disks(guest, pairs, disks_of):
         for device, pair in pairs.items():
             vdev, target = disks_of[device]
             _attach(guest, pair, devices.device_id(vdev), "vbd",
-                    f"xl block-attach {guest.domid} '{devices.disk(target, vdev)}'")
-            undo.callback(guest.detach, vdev)
+                    functools.partial(devices.attach, guest, devices.disk(target, vdev)))
+            undo.callback(devices.detach, guest, vdev)
             paths[device] = devices.await_connected(guest, vdev)
         yield paths
 
@@ -77,8 +79,7 @@ def links(guest, pairs, devids):
     """pairs: {device: Pair}; devids: {device: number}. Yields {device: number}, of NICs that are down."""
     with _loaded(guest, pairs.values()) as undo:
         for device, pair in pairs.items():
-            spec = nics.Nic(devids[device]).spec(guest.name).replace(",", " ")
-            _attach(guest, pair, devids[device], "vif", f"xl network-attach {guest.domid} {spec}")
+            _attach(guest, pair, devids[device], "vif", functools.partial(nics.attach, guest, devids[device]))
             undo.callback(nics.detach, guest, devids[device])
             netdev = nics.await_connected(guest, devids[device])
             guest.run(f"ip link set {netdev} down")
