@@ -99,3 +99,5 @@ def detach(guest, vdev, force=False, by="bed"):
         xenbus.await_gone(guest.dom0, path, f"{guest.name} {vdev}")
     else:
         xenbus.detach(guest, "vbd", device_id(vdev), path, force)
+    if not force and guest.answers():
+        guest.wait("gone", f"/sys/devices/vbd-{device_id(vdev)}")

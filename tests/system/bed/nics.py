@@ -176,7 +176,8 @@ def detach(guest, devid=0, by="bed"):
     else:
         xenbus.detach(guest, "vif", devid, path)
     if guest.answers():
-        guest.wait("gone", f"/sys/bus/xen/devices/vif-{devid}")
+        # Not its name on the bus, which goes before the driver lets go of the device.
+        guest.wait("gone", f"/sys/devices/vif-{devid}")
 
 
 def keep_only_emulated(guest, devid=0):

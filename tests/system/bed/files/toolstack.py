@@ -141,11 +141,12 @@ def detach(domid, kind, devid, force, seconds):
         if not closed and not force and kind != "vif":
             raise TimeoutError(f"{device.back} has not closed in {seconds} s: in use, or the guest does not answer")
         store.change(lambda store: _clear(store, device))
-    _await_release(f"/sys/bus/xen-backend/devices/{kind}-{domid}-{devid}")
+    _await_release(f"/sys/devices/{kind}-{domid}-{devid}")
 
 
 def _await_release(node):
-    """The kernel's half of the backend goes when it hears of it. One that does not is for the tests to find."""
+    """The kernel's half of the backend goes when it hears of it: from the bus first, then from its driver, and then
+    from /sys/devices. One that does not is for the tests to find."""
     deadline = time.monotonic() + DRIVER_LETS_GO
     while os.path.exists(node) and time.monotonic() < deadline:
         time.sleep(0.005)
