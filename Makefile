@@ -12,7 +12,7 @@ PYTHON := /usr/bin/python3
 KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES= XENPV_WERROR=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check check-long package srpm modules modules_install compile_commands.json format bed clean distclean
+.PHONY: help setup demo cost check check-long package srpm modules modules_install compile_commands.json format bed clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z_.]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -24,6 +24,9 @@ setup: ## install what the project needs (Debian 12, root)
 demo: setup ## the main job: PV disk and network against emulated ones on real Xen, measured
 	@$(MAKE) --no-print-directory modules
 	@$(PYTHON) tests/bench/demo.py
+
+cost: modules ## what requests and packets cost, ours against in-tree and the baseline (BASELINE=write makes it anew)
+	@$(PYTHON) tests/bench/cost.py $(if $(filter write,$(BASELINE)),--write-baseline)
 
 check: setup ## every test: style, set-up, benches, build gate, unit tests, kernel build, real Xen
 	@$(PYTHON) tests/check.py
