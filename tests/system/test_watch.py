@@ -56,6 +56,15 @@ def test_amid_a_programs_cpuid(watch):
     assert not says(watch, "0033:[<00007f0000001000>]", model.replace("800f12", "800f13"))
 
 
+def test_events_taken_twice_at_the_kernels_entry(watch):
+    console = watch.folder / "share/xen/console/guest-pvh.log"
+    console.parent.mkdir(parents=True)
+    console.write_text("BUG: ENTRY_TRAMPOLINE stack guard page was hit at 00000000a3ec9168\n")
+    assert says(watch, "e008:[<0000000000000000>]")
+    console.write_text("BUG: TASK stack guard page was hit at 00000000a3ec9168\n")
+    assert not says(watch, "e008:[<0000000000000000>]")
+
+
 def test_another_end_of_a_guest(watch):
     assert not says(watch, f"0010:[<{BASE + 3:016x}>]".replace("0010", "0000"))
     assert watch.triple_fault({})
