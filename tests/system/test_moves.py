@@ -11,7 +11,7 @@ import pytest
 from bed import devices, moves, nics, traffic
 from bed.layout import BedError
 
-pytestmark = pytest.mark.allow_log(*moves.PRINTED)
+pytestmark = [pytest.mark.allow_log(*moves.PRINTED), pytest.mark.long]
 
 HVM = pytest.param("hvm", marks=pytest.mark.parallel)
 EACH = pytest.mark.parametrize("mover", ["pvh", "pv", HVM], indirect=True, scope="module")
