@@ -16,7 +16,10 @@ from .layout import BedError, say
 
 SAVED = "/dev/shm"  # of dom0, whose root is in memory as well
 # What the kernel and Xen print themselves during these moves and the watch would take for a fault, by name.
-PRINTED = ()
+PRINTED = (
+    # A CPU that was paused has missed its ticks; a trace of what it did comes with it.
+    "rcu: INFO: rcu_preempt self-detected stall", "Call Trace",
+)
 
 # A secondary console that was connected when its guest was suspended gives back, at the resume, an event channel by its
 # number of before (hvc_xen's evtchn_put): by then a disk's or a NIC's may have that, which loses its interrupt. So the
