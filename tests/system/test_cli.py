@@ -9,7 +9,8 @@ from bed import command, devices, nics
 from bed.pair import emulated, networked, served
 from test_selftests import Keeper
 
-VDEV = "xvde"
+# A name that no other file has: an error that a driver wrote stays in xenstore under it, for a later device as well.
+VDEV = "xvdk"
 
 
 @pytest.fixture(scope="module")

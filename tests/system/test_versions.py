@@ -5,7 +5,7 @@ import pytest
 
 from bed import counters, smoke
 
-pytestmark = pytest.mark.takes(7)  # the slowest: a dom0 on Linux 7
+pytestmark = [pytest.mark.long, pytest.mark.takes(7)]  # the slowest: a dom0 on Linux 7
 
 
 def check(guest, ramdisk, front, back):
