@@ -37,7 +37,7 @@ def keeper():
 @pytest.fixture
 def disk(pvh, installed, keeper):
     """Our pair, for all tests of this file, with the command on it."""
-    dev = keeper.get(pvh, installed)
+    dev = keeper.get(pvh, installed, VDEV)
     command.install_from_disk(pvh, dev)
     return dev
 

@@ -11,7 +11,7 @@ import pytest
 from bed import devices, moves, nics, traffic
 from bed.layout import BedError
 
-pytestmark = [pytest.mark.allow_log(*moves.PRINTED), pytest.mark.long]
+pytestmark = pytest.mark.long
 
 HVM = pytest.param("hvm", marks=pytest.mark.parallel)
 EACH = pytest.mark.parametrize("mover", ["pvh", "pv", HVM], indirect=True, scope="module")
@@ -127,6 +127,7 @@ def test_settings_at_creation(mover):
 
 
 @EACH
+@pytest.mark.allow_log(*moves.PRINTED_IN_PAUSE)
 def test_pause(mover):
     with in_use(mover):
         moves.pause(mover)

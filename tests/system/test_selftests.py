@@ -103,12 +103,12 @@ class Keeper:
         self.undo = contextlib.ExitStack()
         self.guest = self.dev = None
 
-    def get(self, guest, ramdisk):
+    def get(self, guest, ramdisk, vdev=VDEV):
         if self.guest and self.guest is not guest:
             with contextlib.suppress(layout.BedError):  # the guest has died, and been replaced
                 self.close()
         if self.guest is None:
-            self.dev = self.undo.enter_context(served(guest, "xenpv_blkfront", "xenpv_blkback", ramdisk, VDEV))
+            self.dev = self.undo.enter_context(served(guest, "xenpv_blkfront", "xenpv_blkback", ramdisk, vdev))
             self.guest = guest
         return self.dev
 

@@ -15,8 +15,9 @@ from .guest import SOCKETS, socket_of
 from .layout import BedError, say
 
 SAVED = "/dev/shm"  # of dom0, whose root is in memory as well
-# What the kernel and Xen print themselves during these moves and the watch would take for a fault, by name.
-PRINTED = (
+# What the kernel prints itself when its guest was paused, and the watch would take for a fault, by name. The other
+# moves print nothing of the kind.
+PRINTED_IN_PAUSE = (
     # A CPU that was paused has missed its ticks; a trace of what it did comes with it.
     "rcu: INFO: rcu_preempt self-detected stall", "Call Trace",
 )
