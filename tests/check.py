@@ -3,7 +3,8 @@
 """Runs every test of the project, fast ones first, and counts them.
 
 CHECK_MINUTES in the environment is the time that a run may take: the tests on real Xen that would begin after it are
-skipped, named and counted as that, the least important ones (tests/system/importance.py). Without it there is no limit.
+skipped, named and counted as that, the least important ones (tests/system/importance.py). What still runs a while after
+it hangs: it is ended and counts as failed. Without it there is no limit.
 --long adds what takes hours: tests marked `long`, twenty boots and the demo.
 
 Each stage prints what it does as it goes; its counts come from the closing line its own runner prints. A
@@ -11,17 +12,21 @@ stage that ends without one, or with an exit status its counts do not explain, c
 last line is the sum.
 """
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
 
-REAL_XEN = [PYTHON, "-m", "pytest", "-q", "-rfE", "--maxfail=10", "--durations=40", "--durations-min=5",
+# Each test has a line of its own when it begins and when it ends, so that a run that is cut off says where it was.
+REAL_XEN = [PYTHON, "-m", "pytest", "-v", "-rfE", "--maxfail=10", "--durations=40", "--durations-min=5",
             "tests/system"]
 
 STAGES = [
@@ -42,6 +47,9 @@ LONG_STAGES = [
     ("demo", [PYTHON, "tests/bench/demo.py"]),
 ]
 
+HANG_SECONDS = 6 * 60  # after the end of a run's time: what began before it has ended by then
+DYING_SECONDS = 60  # in which a stage that was interrupted ends, and says what it knows
+
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
 CTEST = re.compile(r"^\d+% tests passed, (\d+) tests? failed out of (\d+)$")
 PYTEST = re.compile(r"^=* ?((?:\d+ (?:passed|failed|errors?|skipped|deselected|warnings?)(?:, )?)+) in .*$")
@@ -60,21 +68,55 @@ def counts(line):
     return None
 
 
-def run(command):
-    """Runs one stage with its output passed through; returns its counts."""
+def _signal(stage, number):
+    """To a stage and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(stage.pid, number)
+
+
+@contextlib.contextmanager
+def ended_at(stage, end):
+    """Interrupts a stage at this time; yields whether that has happened."""
+    cut_off = threading.Event()
+
+    def cut(number):
+        cut_off.set()
+        _signal(stage, number)
+
+    timers = [threading.Timer(end + after - time.time(), cut, [number])
+              for after, number in ((0, signal.SIGINT), (DYING_SECONDS, signal.SIGKILL))] if end else []
+    for timer in timers:
+        timer.start()
+    try:
+        yield cut_off.is_set
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+def run(command, end=None):
+    """Runs one stage with its output passed through; returns its counts. end: the time at which it hangs."""
     total = [0, 0, 0]
     stage = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True, errors="replace")
-    try:
-        for line in stage.stdout:
-            print("   ", line, end="", flush=True)
-            if found := counts(line.strip()):
-                total = [a + b for a, b in zip(total, found)]
-    except KeyboardInterrupt:
-        stage.wait()  # Ctrl-C reached it too, and it may have a machine to end
-        raise
-    status = stage.wait()
-    if sum(total) == 0 or (status != 0 and total[1] == 0):
+                             stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True)
+    with ended_at(stage, end) as is_cut_off:
+        try:
+            for line in stage.stdout:
+                print("   ", line, end="", flush=True)
+                if found := counts(line.strip()):
+                    total = [a + b for a, b in zip(total, found)]
+        except KeyboardInterrupt:
+            _signal(stage, signal.SIGINT)
+            stage.wait()  # it may have a machine to end
+            raise
+        status = stage.wait()
+        cut_off = is_cut_off()
+        if cut_off:
+            _signal(stage, signal.SIGKILL)  # what it left behind
+    if cut_off:
+        print("    the run's time is long over and this still ran: ended, and counted as a failure")
+        total[1] += 1
+    elif sum(total) == 0 or (status != 0 and total[1] == 0):
         print(f"    exit status {status} with {total[0]} passed and {total[1]} failed: counted as a failure")
         total[1] += 1
     return total
@@ -82,14 +124,17 @@ def run(command):
 
 def main():
     began = time.monotonic()
+    end = None
     if minutes := os.environ.get("CHECK_MINUTES"):
         if not re.fullmatch(r"\d+(\.\d+)?", minutes):
             sys.exit(f"check: CHECK_MINUTES is {minutes!r}: give a number of minutes, or leave it out for no limit")
-        os.environ["XENPV_UNTIL"] = str(time.time() + 60 * float(minutes))
+        until = time.time() + 60 * float(minutes)
+        os.environ["XENPV_UNTIL"] = str(until)
+        end = until + HANG_SECONDS
     total = [0, 0, 0]
     for name, command in STAGES + (LONG_STAGES if "--long" in sys.argv[1:] else []):
         print(f"=== {name} [{time.monotonic() - began:.0f} s]", flush=True)
-        here = run(command)
+        here = run(command, end)
         total = [a + b for a, b in zip(total, here)]
         print(f"--- {name}: {here[0]} passed, {here[1]} failed, {here[2]} skipped [{time.monotonic() - began:.0f} s]",
               flush=True)

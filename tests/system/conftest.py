@@ -18,6 +18,7 @@ from bed.machine import Machine
 MACHINE = pytest.StashKey()
 WANTED = pytest.StashKey()  # the machine that the next test wants
 SLOW_BOOT = 40  # seconds; of a machine that nobody has seen boot
+LONG_SECONDS = 3 * 3600  # of the host, after which a long test has stopped; for the others see pytest.ini
 LOST = pytest.StashKey()  # names of the tests that met a lost guest, for each reason
 EMULATOR, UNEXPLAINED = "which the emulator lost", "that ended in a triple fault which nothing explains"
 # Of a run; more are a fault of somebody's, whatever it looks like.
@@ -50,6 +51,9 @@ def _wanted(item):
 
 def pytest_collection_modifyitems(items):
     """By importance; those that want the same machine come together, the steady lane first."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS))
     items.sort(key=lambda item: (_wanted(item)[0] != accel.DEFAULT_LANE, importance.rank(item.path.stem)))
 
 
