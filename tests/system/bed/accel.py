@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache, qemu
+from . import cache, emulator, qemu
 from .layout import BedError, say
 
 # Under TCG each missing feature works around something: SMAP (dom0's first return to user space faults, as
@@ -48,11 +48,12 @@ class Accel:
     factor: int  # what to multiply time limits by, relative to KVM
     lane: Lane
     version: str  # of QEMU
+    qemu: str = emulator.NAME
 
 
 def _probe_kvm(xen, kernel):
     """'' when Xen under KVM reports hardware virtualisation, else why not."""
-    command = ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-m", "1024", "-display", "none",
+    command = [emulator.NAME, "-accel", "kvm", "-cpu", "host", "-m", "1024", "-display", "none",
                "-no-reboot", "-monitor", "none", "-serial", "stdio", "-kernel", xen, "-append",
                "console=com1 com1=115200,8n1 dom0_mem=512M noreboot loglvl=all",
                "-initrd", f"{kernel} panic=1"]
@@ -60,7 +61,7 @@ def _probe_kvm(xen, kernel):
         probe = subprocess.run(["timeout", "-k", "2", str(PROBE_SECONDS), *map(str, command)], check=False,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     except FileNotFoundError:
-        raise BedError("qemu-system-x86_64 is not installed: run setup/setup.sh") from None
+        raise BedError(f"{emulator.NAME} is not installed: run setup/setup.sh") from None
     text = probe.stdout.decode(errors="replace")
     if re.search(r"HVM: (SVM|VMX) enabled", text) and "Hardware Assisted Paging (HAP) detected" in text:
         return ""
@@ -91,7 +92,7 @@ def choose(made, lane=DEFAULT_LANE):
     problem = _why_not_kvm(made, version)
     smp = ("-smp", str(lane.cpus))
     if problem:
-        chosen = Accel("tcg", ("-accel", *lane.tcg, "-cpu", TCG_CPU, *smp), 4, lane, version)
+        chosen = Accel("tcg", ("-accel", *lane.tcg, "-cpu", TCG_CPU, *smp), 4, lane, version, str(emulator.mended()))
         number = re.search(r"version (\d+)\.(\d+)", version)
         if number and int(number[1]) >= 10:
             say(f"warning: QEMU {number[1]} under TCG is known to lose HVM guests at boot: use 7.2, or KVM")

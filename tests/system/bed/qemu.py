@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import cache
+from . import cache, emulator
 from .layout import BedError, run
 
 SCRATCH, SCRATCH_MIB = "scratch.img", 3072  # dom0's third disk: empty, and not a snapshot
@@ -52,7 +52,7 @@ class Plan:
                                  f"share={'on' if share else 'off'}"]
         made = self.made
         return [
-            "qemu-system-x86_64", *self.accel.args, *memory, "-machine", board, *devices, "-m", str(self.ram_mib),
+            self.accel.qemu, *self.accel.args, *memory, "-machine", board, *devices, "-m", str(self.ram_mib),
             "-no-reboot", "-nodefaults", "-display", "none",
             "-kernel", made.xen, "-append", xen_options,
             "-initrd", f"{made.kernel} console=hvc0 panic=1 loglevel=7,{made.dom0_initramfs}",
@@ -80,7 +80,7 @@ class Plan:
 
 def version():
     """As QEMU says it, with the distribution's own number."""
-    return run(["qemu-system-x86_64", "--version"], timeout=10).decode().splitlines()[0]
+    return run([emulator.NAME, "--version"], timeout=10).decode().splitlines()[0]
 
 
 def spawn(command, folder, lock, detached):
