@@ -103,3 +103,8 @@ def judge(agreed, ratios):
     for workload, cost in left:
         verdicts.append(Verdict(False, f"{workload}: {cost}: is not in the baseline; make cost BASELINE=write"))
     return verdicts
+
+
+def twice(first, second):
+    """The verdicts of two runs on the same rows: only what failed in both has failed."""
+    return [again if not one.ok else one for one, again in zip(first, second, strict=True)]

@@ -145,6 +145,10 @@ def write_baseline():
 def judge():
     agreed = baseline.read(BASELINE)  # before the work
     verdicts = baseline.judge(agreed, restored())
+    if not all(verdict.ok for verdict in verdicts):
+        # Of so many rows one is beyond its spread by chance now and then, but not twice.
+        say("measuring again what rose: " + "; ".join(verdict.text for verdict in verdicts if not verdict.ok))
+        verdicts = baseline.twice(verdicts, baseline.judge(agreed, restored()))
     failed = [verdict for verdict in verdicts if not verdict.ok]
     for verdict in failed:
         print(f"FAIL {verdict.text}")

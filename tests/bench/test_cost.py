@@ -124,6 +124,17 @@ def test_the_closing_line(monkeypatch, tmp_path, capsys):
     assert any("BASELINE=write" in line for line in out)
 
 
+def test_a_rise_that_does_not_come_again_is_chance(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(cost, "BASELINE", tmp_path / "b.json")
+    baseline.write(cost.BASELINE, [baseline.Row("a", "exits", 1.0), baseline.Row("b", "exits", 1.0)])
+    runs = iter([{("a", "exits"): 1.0, ("b", "exits"): 1.2}, {("a", "exits"): 1.2, ("b", "exits"): 1.0}])
+    monkeypatch.setattr(cost, "restored", lambda: next(runs))
+    assert cost.judge() == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == "2 passed, 0 failed"
+    assert "measuring again what rose: b: exits: 1.0000 became 1.2000" in said.err
+
+
 # The trace
 
 

@@ -10,7 +10,7 @@ import threading
 from .layout import BedError
 
 GRACE = 15  # seconds of the machine, on top of a command's own limit, before the agent itself counts as gone
-BEAT = 5  # seconds between looks at the machine's clock while a command runs
+BEAT = 5  # seconds between looks at the machine's clock while a command runs; each costs it some instructions
 # Seconds without any answer after which the machine counts as gone. Long: where time follows instructions the machine
 # stands still for as long as the host has no processor for it.
 SILENCE = 300
@@ -29,6 +29,7 @@ class Channel:
         self._socket.settimeout(None)
         self._ids = (f"{os.getpid()}-{n}" for n in itertools.count())
         self._replies = {}
+        self.beat = BEAT
         self._news = threading.Condition()
         self._open = True
         self._sending = threading.Lock()
@@ -59,7 +60,7 @@ class Channel:
         """
         tag = self._send(timeout=timeout, **request)
         began = None
-        while not self._wait(tag, BEAT):
+        while not self._wait(tag, self.beat):
             now = self.now()
             began = now if began is None else began
             if now - began > timeout + GRACE:
