@@ -3,6 +3,7 @@
 // receive"; XSA-392).
 #include "netback_fixture.hpp"
 
+#include <atomic>
 #include <deque>
 
 using namespace xenpv::test;
@@ -232,6 +233,37 @@ BOOST_AUTO_TEST_CASE(a_guest_that_takes_all_in_time)
 	}
 	BOOST_TEST(back->stats(0).rx_dropped == 0u);
 	wait_long();
+	still_works();
+}
+
+// Patience ends for one that sends without end, too, and so never lets the thread sleep.
+BOOST_AUTO_TEST_CASE(a_guest_that_sends_and_takes_nothing)
+{
+	serve();
+	for (int i = 0; i < 20; ++i)
+		BOOST_TEST_REQUIRE(back->transmit(0, packet(100)) == 0);
+	world.settle();
+	BOOST_TEST(back->seen().owed == 20u);
+	const auto again = front->slot(pattern(1000, 1));
+	std::atomic<int> rounds{0};
+	size_t owed = 20; // still under way
+	back->when_flushed = [&] {
+		owed = back->seen().owed;
+		if (++rounds > 100)
+			return;
+		world.clock().advance(std::chrono::milliseconds(150));
+		front->put(again);
+		front->tx().push();
+	};
+	front->put(again);
+	front->tx().push();
+	BOOST_TEST(eventually([&] { return rounds > 100; }));
+	world.settle();
+	BOOST_TEST(owed == 0u);
+	BOOST_TEST(back->stats(0).rx_dropped == 20u);
+	back->when_flushed = nullptr;
+	static_cast<void>(back->take_arrived());
+	static_cast<void>(front->take_answers(101));
 	still_works();
 }
 

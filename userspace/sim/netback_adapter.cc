@@ -438,6 +438,8 @@ void kapi_netback::on_flush(uint32_t queue)
 	}
 	for (const auto &h : done)
 		h->release(way_ == way::copied);
+	if (when_flushed)
+		when_flushed();
 }
 
 void kapi_netback::check_queues_are_empty(const char *when)

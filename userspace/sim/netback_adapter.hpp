@@ -117,6 +117,8 @@ public:
 	// What arrived from the guest since the last time, in order for each queue.
 	std::vector<xenpv::sim::arrival> take_arrived();
 	[[nodiscard]] size_t arrived() const;
+	// Called by the engine's thread when it has handed over what it found, with nothing locked.
+	std::function<void()> when_flushed;
 	// What kapi_netback_connected answers.
 	std::atomic<int> connected_result{0};
 

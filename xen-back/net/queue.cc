@@ -238,6 +238,8 @@ bool queue::pass()
 	const rx_side::copied r = rx.value_or({});
 	tell_rx(r.notify);
 	behind_ -= r.packets < behind_ ? r.packets : behind_;
+	// Here, not on the way to sleep: a guest that sends without end sees to it that there is no sleep.
+	watch_stall();
 	if (t.found)
 		tx_channel_.found_work();
 	if (r.found)
@@ -262,10 +264,9 @@ bool queue::rest()
 		sleeper_.with([](sleeper &s) { s.asleep = false; });
 		return false;
 	}
-	if (rx_.stalled())
-		watch_stall();
-	else
-		stalled_ns_ = 0;
+	watch_stall();
+	if (stalled_ns_ != 0)
+		kapi_delayed_schedule(stall_, patience_ms_ - waited_ms());
 	uint64_t later_ns = tx_.until_look_ns();
 	if (throttled_ns_ != 0 && (later_ns == 0 || throttled_ns_ < later_ns))
 		later_ns = throttled_ns_;
@@ -280,20 +281,26 @@ bool queue::rest()
 // for a while.
 void queue::watch_stall()
 {
-	const uint64_t now = kapi_now_ns();
-	if (stalled_ns_ == 0 || behind_ == 0) {
-		stalled_ns_ = now;
-		behind_ = patience_ms_ == patience_ms ? rx_.queued() : 1;
-	}
-	const uint64_t waited_ms = (now - stalled_ns_) / 1'000'000;
-	if (waited_ms < patience_ms_) {
-		kapi_delayed_schedule(stall_, patience_ms_ - static_cast<unsigned int>(waited_ms));
+	if (!rx_.stalled()) {
+		stalled_ns_ = 0;
 		return;
 	}
+	if (stalled_ns_ == 0 || behind_ == 0) {
+		stalled_ns_ = kapi_now_ns();
+		behind_ = patience_ms_ == patience_ms ? rx_.queued() : 1;
+	}
+	if (waited_ms() < patience_ms_)
+		return;
 	owner_.log().say(KAPI_WARN, "queue %u: the guest takes too few packets: those that waited are dropped",
 			 number_);
 	rx_.give_up();
 	stalled_ns_ = 0;
+}
+
+unsigned int queue::waited_ms() const
+{
+	const uint64_t ms = (kapi_now_ns() - stalled_ns_) / 1'000'000;
+	return ms < patience_ms_ ? static_cast<unsigned int>(ms) : patience_ms_;
 }
 
 void queue::break_off()

@@ -57,6 +57,8 @@ private:
 	[[nodiscard]] bool pass();
 	[[nodiscard]] bool rest();
 	void watch_stall();
+	// For a guest that has no buffers, at most patience_ms_.
+	[[nodiscard]] unsigned int waited_ms() const;
 	void tell_rx(bool wanted);
 	[[nodiscard]] evtchn::channel &rx_channel() { return split_ ? rx_channel_ : tx_channel_; }
 	void break_off();
