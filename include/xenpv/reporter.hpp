@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Messages a peer can provoke, bounded (XSA-43): ten in five seconds for each
-// device, and then how many were left out.
+// device, and then how many were left out.  Whatever text of the peer's is in one, it
+// is one line, and cannot look like another.
 #pragma once
 #include <kapi/log.h>
 #include <kapi/time.h>
@@ -8,6 +9,7 @@
 
 #include <xenpv/guarded.hpp>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace xenpv {
@@ -32,7 +34,9 @@ public:
 		__builtin_va_start(args, format);
 		kapi_vformat(line, sizeof(line), format, args);
 		__builtin_va_end(args);
-		kapi_log(level, who_, "%s", line);
+		char shown[sizeof(line)];
+		escape(shown, line);
+		kapi_log(level, who_, "%s", shown);
 	}
 
 	// The device failed: also under error/ in xenstore, however often.  Process context.
@@ -43,6 +47,26 @@ public:
 	}
 
 private:
+	// What is not printable ASCII becomes \xNN.
+	template <size_t size>
+	static void escape(char (&out)[size], const char *text)
+	{
+		constexpr char digits[] = "0123456789abcdef";
+		size_t n = 0;
+		for (; *text != '\0'; ++text) {
+			const auto c = static_cast<unsigned char>(*text);
+			const bool printable = c >= 0x20 && c <= 0x7e;
+			if (n + (printable ? 1 : 4) >= size)
+				break;
+			if (printable) {
+				out[n++] = *text;
+				continue;
+			}
+			for (const char e : {'\\', 'x', digits[c / 16], digits[c % 16]})
+				out[n++] = e;
+		}
+		out[n] = '\0';
+	}
 	struct verdict {
 		bool allowed;
 		uint32_t missed;

@@ -55,6 +55,19 @@ BOOST_AUTO_TEST_CASE(devices_do_not_silence_each_other)
 	BOOST_TEST(world.console().count("important") == 1u);
 }
 
+// Text of a peer's makes no line of its own, and moves no cursor.
+BOOST_AUTO_TEST_CASE(what_is_not_printable_is_spelt_out)
+{
+	reporter r("vbd-51712");
+	r.say(KAPI_ERROR, "key mac: \"%s\"", "1\n[0.0] BUG\x1b[2J\x7f\xc3\xa9~");
+	BOOST_TEST(world.console().lines().at(0).text == R"(key mac: "1\x0a[0.0] BUG\x1b[2J\x7f\xc3\xa9~")");
+	const std::string many(200, '\n');
+	r.say(KAPI_ERROR, "%s", many.c_str());
+	const std::string cut = world.console().lines().at(1).text;
+	BOOST_TEST(cut.size() == 156u);
+	BOOST_TEST(cut.substr(cut.size() - 8) == R"(\x0a\x0a)", "never half of one");
+}
+
 BOOST_AUTO_TEST_CASE(a_long_message_is_cut_not_overrun)
 {
 	reporter r("vbd-51712");
