@@ -87,14 +87,19 @@ public:
 	// the cache.
 	[[nodiscard]] ended end()
 	{
-		cache *refs = std::exchange(refs_, nullptr);
-		if (refs == nullptr)
+		if (try_end() == ended::returned)
 			return ended::returned;
-		if (!kapi_grant_end(ref_)) {
-			xenpv_grant_park(refs->owner(), ref_, page_);
+		xenpv_grant_park(std::exchange(refs_, nullptr)->owner(), ref_, page_);
+		return ended::still_held;
+	}
+	// The same, but what is still held stays as it is: to be tried again, soon.
+	[[nodiscard]] ended try_end()
+	{
+		if (refs_ == nullptr)
+			return ended::returned;
+		if (!kapi_grant_end(ref_))
 			return ended::still_held;
-		}
-		refs->put(ref_);
+		std::exchange(refs_, nullptr)->put(ref_);
 		kapi_page_release(page_);
 		return ended::returned;
 	}

@@ -81,19 +81,17 @@ static void remove(struct xenbus_device *dev)
 	/*
 	 * With a backend that serves, what is dirty is written and what is in flight
 	 * is answered before the engine goes.  With any other, the engine goes first
-	 * and takes with it what would never be answered.  The engine knows which: a
-	 * state in the store may be of a backend that has no rings of ours.
+	 * and takes with it what would never be answered, which the end of the disk
+	 * waits for.  The engine knows which: a state in the store may be of a backend
+	 * that has no rings of ours.
 	 */
 	if (!READ_ONCE(bf->gone) && xenpv_blkfront_serves(bf->front)) {
 		WRITE_ONCE(bf->draining, true);
 		xenpv_disk_remove(bf);
-	} else {
-		kapi_blkfront_gone(bf);
 	}
 	WRITE_ONCE(bf->gone, true);
 	xenpv_blkfront_destroy(bf->front);
 	bf->front = NULL;
-	/* Again: a queue that found no room may have stopped meanwhile. */
 	kapi_blkfront_gone(bf);
 	xenpv_disk_remove(bf);
 	dev_set_drvdata(&dev->dev, NULL);

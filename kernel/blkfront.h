@@ -71,9 +71,9 @@ void xenpv_disk_put(struct kapi_blkfront *bf);
 #define XENPV_CACHE_FUA 2u /* past which single writes can go */
 /* As blk_mq_alloc_disk; with the cache in bf->cache. */
 struct gendisk *xenpv_disk_alloc(struct kapi_blkfront *bf, const struct kapi_disk_info *info);
-/* bf->cache has changed, of a disk that is there.  Now, or where that may not be waited for
- * soon: the difference to bf->told_cache says. */
-void xenpv_disk_tell_cache(struct kapi_blkfront *bf, bool may_sleep);
+/* bf->cache may have changed, of a disk that is there.  The block layer is told soon; until
+ * then bf->told_cache differs.  Any context. */
+void xenpv_disk_tell_cache(struct kapi_blkfront *bf);
 void xenpv_disk_cache_work(struct work_struct *work);
 
 /* blkfront_queue.c */

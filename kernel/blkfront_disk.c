@@ -139,7 +139,7 @@ int kapi_blkfront_ready(struct kapi_blkfront *bf, const struct kapi_disk_info *i
 	}
 	if (!rc) {
 		/* Block sizes stay as they were: filesystems rely on them. */
-		xenpv_disk_tell_cache(bf, true);
+		xenpv_disk_tell_cache(bf);
 		/* Of these the system is told, and it has no such disk any more. */
 		if (!bf->removing) {
 			set_disk_ro(bf->disk, info->readonly);
@@ -174,10 +174,8 @@ void kapi_blkfront_resized(struct kapi_blkfront *bf, uint64_t sectors)
 {
 	struct gendisk *disk = smp_load_acquire(&bf->disk);
 
-	if (disk && !READ_ONCE(bf->gone) && !READ_ONCE(bf->draining) &&
-	    set_capacity_and_notify(disk, sectors))
-		dev_info(&bf->dev->dev, "%s: capacity is now %llu sectors\n", disk->disk_name,
-			 sectors);
+	if (disk && !READ_ONCE(bf->gone) && !READ_ONCE(bf->draining))
+		set_capacity_and_notify(disk, sectors);
 }
 
 void kapi_blkfront_no_flush(struct kapi_blkfront *bf)
@@ -186,7 +184,7 @@ void kapi_blkfront_no_flush(struct kapi_blkfront *bf)
 
 	WRITE_ONCE(bf->cache, 0);
 	if (disk)
-		xenpv_disk_tell_cache(bf, false);
+		xenpv_disk_tell_cache(bf);
 }
 
 void kapi_blkfront_gone(struct kapi_blkfront *bf)
@@ -196,10 +194,11 @@ void kapi_blkfront_gone(struct kapi_blkfront *bf)
 	WRITE_ONCE(bf->gone, true);
 	if (!disk)
 		return;
+	/* What waits in stopped queues runs, and fails: marking the disk dead may write what is
+	 * dirty, and wait for that. */
+	blk_mq_start_stopped_hw_queues(disk->queue, true);
 	blk_mark_disk_dead(disk);
 	set_capacity_and_notify(disk, 0);
-	/* What waits in stopped queues runs, and fails. */
-	blk_mq_start_stopped_hw_queues(disk->queue, true);
 }
 
 bool xenpv_disk_settled(struct kapi_blkfront *bf)

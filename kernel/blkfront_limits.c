@@ -29,7 +29,9 @@ struct gendisk *xenpv_disk_alloc(struct kapi_blkfront *bf, const struct kapi_dis
 		.max_segments = KAPI_BLK_MAX_SEGMENTS,
 		.max_segment_size = KAPI_PAGE_SIZE,
 		.seg_boundary_mask = KAPI_PAGE_SIZE - 1,
-		.dma_alignment = SECTOR_SIZE - 1,
+		/* The wire counts in sectors of 512 bytes, a disk with larger ones refuses
+		 * pieces of them. */
+		.dma_alignment = info->sector_size - 1,
 		.max_hw_sectors = MAX_SECTORS,
 		.logical_block_size = info->sector_size,
 		.physical_block_size = info->physical_sector_size,
@@ -39,42 +41,24 @@ struct gendisk *xenpv_disk_alloc(struct kapi_blkfront *bf, const struct kapi_dis
 	return blk_mq_alloc_disk(&bf->tags, &lim, bf);
 }
 
-/* With the lock, which it gives back.  Requests may be under way: only the word of features
- * differs, and who reads it meanwhile sees what was or what is. */
-static void commit(struct kapi_blkfront *bf, struct request_queue *q)
+/* Requests may be under way: only the word of features differs, and who reads it meanwhile
+ * sees what was or what is. */
+static int tell(struct request_queue *q, uint32_t cache)
 {
-	struct queue_limits lim = q->limits;
-	uint32_t cache = READ_ONCE(bf->cache);
+	struct queue_limits lim = queue_limits_start_update(q);
 
 	lim.features &= ~features_of(XENPV_CACHE | XENPV_CACHE_FUA);
 	lim.features |= features_of(cache);
-	if (!queue_limits_commit_update(q, &lim))
-		WRITE_ONCE(bf->told_cache, cache);
-}
-
-void xenpv_disk_cache_work(struct work_struct *work)
-{
-	struct kapi_blkfront *bf = container_of(work, struct kapi_blkfront, cache_work);
-	struct request_queue *q = bf->disk->queue;
-
-	mutex_lock(&q->limits_lock);
-	commit(bf, q);
-}
-
-void xenpv_disk_tell_cache(struct kapi_blkfront *bf, bool may_sleep)
-{
-	struct request_queue *q = bf->disk->queue;
-
-	if (READ_ONCE(bf->cache) == READ_ONCE(bf->told_cache))
-		return;
-	/* Who has the lock may wait for requests that end only when our caller went on. */
-	if (may_sleep && mutex_trylock(&q->limits_lock))
-		commit(bf, q);
-	else
-		queue_work(system_long_wq, &bf->cache_work);
+	return queue_limits_commit_update(q, &lim);
 }
 
 #else
+
+static int tell(struct request_queue *q, uint32_t cache)
+{
+	blk_queue_write_cache(q, cache & XENPV_CACHE, cache & XENPV_CACHE_FUA);
+	return 0;
+}
 
 struct gendisk *xenpv_disk_alloc(struct kapi_blkfront *bf, const struct kapi_disk_info *info)
 {
@@ -88,23 +72,49 @@ struct gendisk *xenpv_disk_alloc(struct kapi_blkfront *bf, const struct kapi_dis
 	blk_queue_max_segments(q, KAPI_BLK_MAX_SEGMENTS);
 	blk_queue_max_segment_size(q, KAPI_PAGE_SIZE);
 	blk_queue_segment_boundary(q, KAPI_PAGE_SIZE - 1);
-	blk_queue_dma_alignment(q, SECTOR_SIZE - 1);
+	blk_queue_dma_alignment(q, info->sector_size - 1);
 	blk_queue_max_hw_sectors(q, MAX_SECTORS);
 	blk_queue_logical_block_size(q, info->sector_size);
 	blk_queue_physical_block_size(q, info->physical_sector_size);
+	tell(q, bf->cache);
+	bf->told_cache = bf->cache;
 	return disk;
+}
+
+#endif
+
+/* Returns when everything that the block layer had taken before has ended; while the disk is
+ * paused it waits. */
+static void drain(struct request_queue *q)
+{
+#ifdef XENPV_FREEZE_FLAGS
+	blk_mq_unfreeze_queue(q, blk_mq_freeze_queue(q));
+#else
+	blk_mq_freeze_queue(q);
+	blk_mq_unfreeze_queue(q);
+#endif
 }
 
 void xenpv_disk_cache_work(struct work_struct *work)
 {
-}
-
-void xenpv_disk_tell_cache(struct kapi_blkfront *bf, bool may_sleep)
-{
+	struct kapi_blkfront *bf = container_of(work, struct kapi_blkfront, cache_work);
+	struct request_queue *q = bf->disk->queue;
 	uint32_t cache = READ_ONCE(bf->cache);
 
-	blk_queue_write_cache(bf->disk->queue, cache & XENPV_CACHE, cache & XENPV_CACHE_FUA);
+	if (tell(q, cache))
+		return;
+	/*
+	 * What was asked for when there was no cache is to be durable when it is done, and no
+	 * longer says so.  Wherever it waits, it is written durably (blkfront_queue.c) until
+	 * none of it is left.
+	 */
+	if (cache & ~bf->told_cache)
+		drain(q);
 	WRITE_ONCE(bf->told_cache, cache);
 }
 
-#endif
+void xenpv_disk_tell_cache(struct kapi_blkfront *bf)
+{
+	if (READ_ONCE(bf->cache) != READ_ONCE(bf->told_cache))
+		queue_work(system_long_wq, &bf->cache_work);
+}

@@ -37,7 +37,6 @@ static struct gendisk *disk_limits(struct blk_mq_tag_set *set, struct request_qu
 {
 	struct queue_limits lim = queue_limits_start_update(q);
 
-	mutex_trylock(&q->limits_lock);
 	lim.features = BLK_FEAT_WRITE_CACHE | BLK_FEAT_FUA;
 	return queue_limits_commit_update(q, &lim) ? NULL : blk_mq_alloc_disk(set, &lim, q);
 }
@@ -47,6 +46,13 @@ static struct gendisk *disk_limits(struct blk_mq_tag_set *set, struct request_qu
 static int merge_flag(void)
 {
 	return BLK_MQ_F_SHOULD_MERGE;
+}
+
+#line 1 "XENPV_FREEZE_FLAGS"
+/* Whoever freezes a queue is given what to thaw it with. */
+static void freeze_flags(struct request_queue *q)
+{
+	blk_mq_unfreeze_queue(q, blk_mq_freeze_queue(q));
 }
 
 #line 1 "XENPV_DISK_GETGEO"

@@ -76,7 +76,7 @@ void xenpv_blkfront_resume(struct xenpv_blkfront *front);
  * connected, and not broken.  Process context. */
 bool xenpv_blkfront_serves(struct xenpv_blkfront *front);
 
-/* Puts a request on ring `queue`.  Any context that blk-mq dispatches in.
+/* Takes a request of the hardware context `queue`.  Any context that blk-mq dispatches in.
  * 0: accepted, kapi_blkfront_complete will follow.  -EBUSY: no room; the engine
  * calls kapi_blkfront_wake when there is.  -EAGAIN: no grant references or memory
  * now; nobody will call, try again after a pause.  -EIO: the device is broken.
@@ -102,9 +102,10 @@ void kapi_blkfront_complete(struct kapi_blkfront *disk, void *cookie, int error)
 /* An accepted request that could not be sent again after a reconnect: the adapter
  * asks anew after a pause, with the same cookie.  Process context. */
 void kapi_blkfront_requeue(struct kapi_blkfront *disk, void *cookie);
-/* There is room on `queue` again.  Interrupt or process context. */
+/* There is room again for the hardware context `queue`.  Interrupt or process context. */
 void kapi_blkfront_wake(struct kapi_blkfront *disk, uint32_t queue);
-/* No more I/O will succeed: fail what waits, keep the disk until its holders
+/* No more I/O will succeed, and the engine has no request any more, which this would wait for:
+ * fail what waits in the block layer, keep the disk until its holders
  * leave.  Process context. */
 void kapi_blkfront_gone(struct kapi_blkfront *disk);
 

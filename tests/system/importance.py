@@ -6,7 +6,7 @@ meet, then what is seldom or was tried by others above."""
 ORDER = """
     test_bed test_agent test_failing test_ktap test_watch test_netprobe
     test_block test_network test_modes test_toolstack
-    test_network_life test_moves test_queues test_stall test_holders
+    test_network_life test_moves test_disk_moves test_queues test_stall test_holders
     test_handdisk test_handnic test_hashing
     test_driver_domains test_forward test_network_events test_cli test_selftests
     test_cli_bench test_firmware test_pvh_dom0 test_versions test_root

@@ -192,6 +192,26 @@ BOOST_AUTO_TEST_CASE(capacity_that_changes)
 	BOOST_TEST(tools->front_state() == 4);
 }
 
+// Every new size is an event for the whole system: one in a second, and the last one counts.
+BOOST_AUTO_TEST_CASE(capacity_that_never_stops_changing)
+{
+	world.clock().stop();
+	world.clock().advance(std::chrono::seconds(10));
+	start();
+	for (int i = 1; i <= 1000; ++i) {
+		tools->set_back("sectors", std::to_string(2048 + i));
+		back->set_state(4);
+	}
+	world.settle();
+	BOOST_TEST(front->seen().resized.size() == 1u);
+	BOOST_TEST(world.console().count("capacity is now") == 1u);
+	world.clock().advance(std::chrono::milliseconds(1100));
+	BOOST_TEST(eventually([&] { return front->seen().resized.back() == 3048; }));
+	back->set_state(4);
+	world.settle();
+	BOOST_TEST(front->seen().resized.size() <= 2u);
+}
+
 // The adapter cannot make a disk: the device ends in order.
 BOOST_AUTO_TEST_CASE(a_disk_that_cannot_be_made)
 {

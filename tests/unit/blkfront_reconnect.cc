@@ -161,6 +161,51 @@ BOOST_AUTO_TEST_CASE(handed_back_and_never_sent)
 	world.faults().page.disarm();
 }
 
+// XSA-396: the backend is gone, and a page is still mapped: whatever the next one would answer, it is not good.
+BOOST_AUTO_TEST_CASE(what_the_last_backend_keeps_mapped_fails)
+{
+	for (const uint32_t op : {KAPI_BLK_READ, KAPI_BLK_WRITE}) {
+		start();
+		const auto seen = ask(3, op);
+		auto kept = back->map(seen[1].segments[0].gref, op == KAPI_BLK_WRITE);
+		BOOST_TEST_REQUIRE(kept.status == KAPI_GNTST_OKAY);
+		move_to({});
+		BOOST_TEST(front->wait(*ios[1]) == -5);
+		BOOST_TEST(world.console().count("keeps pages of 1 requests mapped") ==
+			   (op == KAPI_BLK_READ ? 1u : 2u));
+		for (const int i : {0, 2}) {
+			request r{};
+			BOOST_REQUIRE(back->take(&r));
+			BOOST_TEST(r.sector_number == seen[i].sector_number);
+			answer(r);
+			BOOST_TEST(front->wait(*ios[i]) == 0);
+		}
+		BOOST_TEST(none_follows());
+		BOOST_TEST(ios[1]->completions == 1);
+		back->unmap(kept);
+		stop();
+		ios.clear();
+	}
+}
+
+// It only took a moment longer than the frontend to let go.
+BOOST_AUTO_TEST_CASE(what_the_last_backend_lets_go_of_in_time_is_replayed)
+{
+	start();
+	const auto seen = ask(1, KAPI_BLK_READ);
+	auto kept = back->map(seen[0].segments[0].gref, false);
+	leave();
+	BOOST_REQUIRE(back->take_ring());
+	back->unmap(kept);
+	back->publish();
+	back->set_state(4);
+	world.settle();
+	request r{};
+	BOOST_REQUIRE(back->take(&r));
+	answer(r);
+	BOOST_TEST(front->wait(*ios[0]) == 0);
+}
+
 // A durable write, and the next backend has no barriers.
 BOOST_AUTO_TEST_CASE(a_durable_write_from_barriers_to_flushes)
 {

@@ -70,6 +70,7 @@ kapi_blkfront::~kapi_blkfront()
 
 int kapi_blkfront::probe()
 {
+	gone_ = false;
 	{
 		const as_domain inside(home_);
 		if (const int rc = xenpv_blkfront_create(&tools_.front, this, &engine_); rc != 0)
@@ -87,9 +88,12 @@ void kapi_blkfront::remove()
 		return;
 	world::get().store().unwatch(watch_);
 	const as_domain inside(home_);
+	// In this order, as in the kernel: the end of the disk waits for what the engine has.
+	gone_ = true;
 	xenpv_blkfront_destroy(std::exchange(engine_, nullptr));
+	on_gone();
 	for (block_io *io : std::exchange(requeued_, {}))
-		on_complete(*io, -5);
+		end(*io, -5);
 }
 
 bool kapi_blkfront::serves()
@@ -120,22 +124,35 @@ void kapi_blkfront::leave_dispatch()
 	changed_.notify_all();
 }
 
-int kapi_blkfront::queue(uint32_t number, block_io &io)
+int kapi_blkfront::queue(uint32_t context, block_io &io)
 {
 	const as_domain inside(home_);
+	io.context = context;
 	io.result = block_io::pending;
 	io.completions = 0;
+	if (gone_)
+		return -5;
 	enter_dispatch();
-	const int rc = xenpv_blkfront_queue(engine_, number, &io.request);
+	{
+		const std::lock_guard held(mutex_);
+		++out_;
+	}
+	const int rc = xenpv_blkfront_queue(engine_, context, &io.request);
 	leave_dispatch();
+	if (rc != 0) {
+		const std::lock_guard held(mutex_);
+		--out_;
+	}
 	return rc;
 }
 
-void kapi_blkfront::commit(uint32_t number)
+void kapi_blkfront::commit(uint32_t context)
 {
 	const as_domain inside(home_);
+	if (gone_)
+		return;
 	enter_dispatch();
-	xenpv_blkfront_commit(engine_, number);
+	xenpv_blkfront_commit(engine_, context);
 	leave_dispatch();
 }
 
@@ -146,12 +163,15 @@ void kapi_blkfront::kick()
 		const std::lock_guard held(mutex_);
 		again.swap(requeued_);
 	}
-	for (block_io *io : again)
-		if (const int rc = queue(0, *io); rc == -11 || rc == -16)
-			on_requeue(*io);
+	for (block_io *io : again) {
+		const uint32_t context = io->context;
+		if (const int rc = queue(context, *io); rc == -11 || rc == -16)
+			put_back(*io);
 		else if (rc != 0)
-			on_complete(*io, rc);
-	commit(0);
+			end(*io, rc);
+		// What is queued is perhaps done, and gone.
+		commit(context);
+	}
 }
 
 int kapi_blkfront::wait(block_io &io)
@@ -163,12 +183,12 @@ int kapi_blkfront::wait(block_io &io)
 	return done ? io.result.load() : block_io::pending;
 }
 
-int kapi_blkfront::run(uint32_t number, block_io &io)
+int kapi_blkfront::run(uint32_t context, block_io &io)
 {
 	for (int i = 0; i < 30000; ++i) {
-		const int rc = queue(number, io);
+		const int rc = queue(context, io);
 		if (rc == 0) {
-			commit(number);
+			commit(context);
 			return wait(io);
 		}
 		if (rc != -11 && rc != -16)
@@ -215,6 +235,15 @@ void kapi_blkfront::on_no_flush()
 
 void kapi_blkfront::on_complete(block_io &io, int error)
 {
+	{
+		const std::lock_guard held(mutex_);
+		--out_;
+	}
+	end(io, error);
+}
+
+void kapi_blkfront::end(block_io &io, int error)
+{
 	const std::lock_guard held(mutex_);
 	if (++io.completions > 1)
 		xenpv::sim::violation("a request is completed twice");
@@ -223,6 +252,15 @@ void kapi_blkfront::on_complete(block_io &io, int error)
 }
 
 void kapi_blkfront::on_requeue(block_io &io)
+{
+	{
+		const std::lock_guard held(mutex_);
+		--out_;
+	}
+	put_back(io);
+}
+
+void kapi_blkfront::put_back(block_io &io)
 {
 	const std::lock_guard held(mutex_);
 	if (io.completions != 0)
@@ -240,6 +278,10 @@ void kapi_blkfront::on_wake()
 void kapi_blkfront::on_gone()
 {
 	const std::lock_guard held(mutex_);
+	gone_ = true;
+	// What is dirty is written then, and waits for what the engine has of it.
+	if (out_ != 0)
+		xenpv::sim::violation("the disk ends while requests are out that nobody will answer");
 	++seen_.gone;
 }
 

@@ -21,6 +21,7 @@ struct block_io {
 
 	kapi_blk_request request{};
 	std::vector<kapi_page> pages;
+	uint32_t context = 0; // the hardware context that it was queued on
 	std::atomic<int> result{pending};
 	std::atomic<int> completions{0};
 
@@ -50,10 +51,10 @@ public:
 	void resume();
 
 	// 0, -EBUSY, -EAGAIN, -EIO.  Waits while the engine has paused the disk.
-	[[nodiscard]] int queue(uint32_t number, xenpv::sim::block_io &io);
-	void commit(uint32_t number);
+	[[nodiscard]] int queue(uint32_t context, xenpv::sim::block_io &io);
+	void commit(uint32_t context);
 	// Queues until it is accepted, commits, waits for the end; its result.
-	int run(uint32_t number, xenpv::sim::block_io &io);
+	int run(uint32_t context, xenpv::sim::block_io &io);
 	// Queues again what the engine handed back, as the block layer does after a pause.
 	void kick();
 	int wait(xenpv::sim::block_io &io);
@@ -87,6 +88,8 @@ public:
 private:
 	void enter_dispatch();
 	void leave_dispatch();
+	void end(xenpv::sim::block_io &io, int error);
+	void put_back(xenpv::sim::block_io &io);
 
 	xenpv::sim::toolstack &tools_;
 	xenpv::sim::domain &home_;
@@ -95,6 +98,8 @@ private:
 	mutable std::mutex mutex_;
 	std::condition_variable changed_;
 	uint32_t dispatching_ = 0;
+	uint32_t out_ = 0; // requests that the engine has taken
+	std::atomic<bool> gone_{false}; // requests fail here
 	std::vector<xenpv::sim::block_io *> requeued_;
 	history seen_;
 };

@@ -152,7 +152,7 @@ void queue::complete(finished *done, uint32_t n)
 		kapi_blkfront_complete(owner_.disk(), done[i].cookie, done[i].error);
 	}
 	if (wake)
-		kapi_blkfront_wake(owner_.disk(), number_);
+		owner_.wake(number_);
 }
 
 // Under the lock.  The write is answered and its pages are ours again; the request stays

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <kapi/evtchn.h>
 #include <xen-front/blk/device.hpp>
 
 namespace xenpv::blkfront {
+namespace {
+
+// Each new size is an event for the whole system, so a backend is not free to make as many as it likes.
+constexpr uint64_t resize_interval_ns = 1'000'000'000;
+
+} // namespace
 
 device::device(kapi_xenbus *bus, kapi_blkfront *disk) : bus_(bus), disk_(disk), log_(kapi_xenbus_name(bus)) {}
 
@@ -16,15 +23,17 @@ device::~device()
 	}
 	kapi_blkfront_unpause(disk_);
 	// The channels are gone: nobody schedules it any more.
-	if (breaker_ != nullptr)
-		kapi_delayed_destroy(breaker_);
+	for (kapi_delayed *work : {breaker_, resizer_})
+		if (work != nullptr)
+			kapi_delayed_destroy(work);
 }
 
 result<void> device::open()
 {
 	account_ = XENPV_TRY(grant::account::open(kapi_xenbus_name(bus_)));
 	breaker_ = kapi_delayed_create(&device::break_later, this);
-	if (breaker_ == nullptr)
+	resizer_ = kapi_delayed_create(&device::resize_later, this);
+	if (breaker_ == nullptr || resizer_ == nullptr)
 		return err::no_memory;
 	file_ = kapi_file_create(kapi_xenbus_name(bus_), "blkfront", &device::show, this);
 	// Also after an earlier driver closed the device: this is what makes the backend
@@ -78,24 +87,20 @@ void device::backend_changed(xenbus_state state)
 
 result<void> device::offer_rings()
 {
-	const connection_terms terms = XENPV_TRY(read_connection_terms(bus_, log_));
-	// blk-mq's map is made once: a reconnect keeps the number of queues it began with,
-	// and a backend that can serve fewer cannot take over.
-	if (queue_count_ != 0 && terms.queues < queue_count_) {
-		log_.say(KAPI_ERROR, "xenstore key multi-queue-max-queues: %u, but %u queues are in use", terms.queues,
-			 queue_count_);
-		return err::range;
-	}
-	const uint32_t count = queue_count_ != 0 ? queue_count_ : terms.queues;
-	while (queue_count_ < count) {
+	connection_terms used = XENPV_TRY(read_connection_terms(bus_, log_));
+	// The block layer's hardware contexts are made once, for the CPUs of that time and what was offered then. A
+	// reconnect has as many rings, or fewer that serve all the contexts.
+	const uint32_t cpus = kapi_cpu_count();
+	const uint32_t wanted = queue_count_ != 0 ? queue_count_ : cpus;
+	used.rings = used.rings < wanted ? used.rings : wanted;
+	while (queue_count_ < used.rings) {
 		queues_[queue_count_] = make_owned<queue>(context::may_sleep, *this);
 		if (!queues_[queue_count_])
 			return err::no_memory;
 		++queue_count_;
 	}
-	connection_terms used = terms;
-	used.queues = count;
-	for (uint32_t i = 0; i < count; ++i)
+	ring_count_ = used.rings;
+	for (uint32_t i = 0; i < ring_count_; ++i)
 		XENPV_CHECK(queues_[i]->connect(bus_, used, i, account_));
 	XENPV_CHECK(publish(used));
 	phase_ = phase::offered;
@@ -118,9 +123,9 @@ result<void> device::publish(const connection_terms &terms)
 	if (!text)
 		return err::no_memory;
 	size_t n = 0;
-	for (uint32_t i = 0; i < terms.queues; ++i) {
+	for (uint32_t i = 0; i < terms.rings; ++i) {
 		char prefix[12] = "";
-		if (terms.queues > 1)
+		if (terms.rings > 1)
 			kapi_format(prefix, sizeof(prefix), "queue-%u/", i);
 		line &ring = text->lines[n++];
 		kapi_format(ring.key, sizeof(ring.key), "%sring-ref", prefix);
@@ -132,7 +137,7 @@ result<void> device::publish(const connection_terms &terms)
 	for (size_t i = 0; i < n; ++i)
 		text->keys[i] = {text->lines[i].key, text->lines[i].value};
 	char queues[12];
-	kapi_format(queues, sizeof(queues), "%u", terms.queues);
+	kapi_format(queues, sizeof(queues), "%u", terms.rings);
 	// Written always: an earlier driver may have left another number behind.
 	text->keys[n++] = {"multi-queue-num-queues", queues};
 	text->keys[n++] = {"protocol", blkif::protocol_64};
@@ -147,7 +152,9 @@ result<void> device::go_live()
 	handle_ = static_cast<uint16_t>(terms.info.device);
 	sectors_ = terms.info.sectors;
 	phase_ = phase::connected;
-	for (uint32_t i = 0; i < queue_count_; ++i)
+	for (uint32_t i = ring_count_; i < queue_count_; ++i)
+		queues_[i]->retire();
+	for (uint32_t i = 0; i < ring_count_; ++i)
 		queues_[i]->start(terms.service);
 	// How the disk flushes is known before the next request is made for it.
 	const int rc = kapi_blkfront_ready(disk_, &terms.info);
@@ -157,13 +164,35 @@ result<void> device::go_live()
 	return from_rc(rc);
 }
 
+void device::wake(uint32_t ring)
+{
+	for (uint32_t i = ring; i < queue_count_; i += ring_count_)
+		kapi_blkfront_wake(disk_, i);
+}
+
 void device::reread_capacity()
 {
 	const auto sectors = read_capacity(bus_, log_);
 	if (!sectors.ok() || sectors.value_or(0) == sectors_)
 		return;
+	const uint64_t now = kapi_now_ns();
+	if (resized_ns_ != 0 && now - resized_ns_ < resize_interval_ns) {
+		kapi_delayed_schedule(
+			resizer_, 1 + static_cast<unsigned int>((resized_ns_ + resize_interval_ns - now) / 1'000'000));
+		return;
+	}
+	resized_ns_ = now;
 	sectors_ = sectors.value_or(0);
+	log_.say(KAPI_INFO, "capacity is now %llu sectors", static_cast<unsigned long long>(sectors_));
 	kapi_blkfront_resized(disk_, sectors_);
+}
+
+void device::resize_later(void *ctx)
+{
+	auto *self = static_cast<device *>(ctx);
+	mutex::guard held(self->lock_);
+	if (self->phase_ == phase::connected)
+		self->reread_capacity();
 }
 
 // The rings go; what is pending stays with its queue.
@@ -179,9 +208,10 @@ void device::close(phase why)
 {
 	if (phase_ == phase::closed || phase_ == phase::broken)
 		return;
+	// First: a request that is refused without it waits to be asked for again.
+	broken_.store(true, std::memory_order_relaxed);
 	for (uint32_t i = 0; i < queue_count_; ++i)
 		queues_[i]->refuse();
-	broken_.store(true, std::memory_order_relaxed);
 	disconnect();
 	phase_ = why;
 	for (uint32_t i = 0; i < queue_count_; ++i)

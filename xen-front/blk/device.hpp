@@ -41,7 +41,13 @@ public:
 	// Any context.
 	void peer_broke_protocol();
 	[[nodiscard]] bool broken() const { return broken_.load(std::memory_order_relaxed); }
-	[[nodiscard]] queue *queue_at(uint32_t n) { return n < queue_count_ ? queues_[n].get() : nullptr; }
+	// That which serves a hardware context of the block layer's.
+	[[nodiscard]] queue *queue_of(uint32_t context)
+	{
+		return context < queue_count_ ? queues_[context % ring_count_].get() : nullptr;
+	}
+	// There is room on that ring again.
+	void wake(uint32_t ring);
 	[[nodiscard]] kapi_blkfront *disk() const { return disk_; }
 	[[nodiscard]] uint16_t handle() const { return handle_; }
 	[[nodiscard]] reporter &log() { return log_; }
@@ -56,6 +62,7 @@ private:
 	void fail(err e, const char *what);
 	void enter(xenbus_state state) { kapi_xenbus_switch_state(bus_, static_cast<int>(state)); }
 	static void break_later(void *ctx);
+	static void resize_later(void *ctx);
 	static void show(void *ctx, kapi_text *out);
 
 	kapi_xenbus *bus_;
@@ -66,11 +73,15 @@ private:
 	std::atomic<bool> broken_{false};
 	uint16_t handle_ = 0;
 	uint64_t sectors_ = 0;
+	uint64_t resized_ns_ = 0; // when the system was last told of another size
 	kapi_delayed *breaker_ = nullptr;
+	kapi_delayed *resizer_ = nullptr;
 	kapi_file *file_ = nullptr;
 	grant::account account_;
-	// Made once; a reconnect uses fewer or as many.
+	// One for each hardware context, made once.  Of these the first have rings, and serve the others' contexts too;
+	// how many changes only while the disk is paused and no channel is open.
 	uint32_t queue_count_ = 0;
+	uint32_t ring_count_ = 1;
 	owned<queue> queues_[KAPI_BLK_MAX_QUEUES];
 };
 

@@ -41,12 +41,12 @@ bool xenpv_blkfront_serves(xenpv_blkfront *front)
 
 int xenpv_blkfront_queue(xenpv_blkfront *front, uint32_t queue, const kapi_blk_request *request)
 {
-	auto *q = front->queue_at(queue);
+	auto *q = front->queue_of(queue);
 	return q != nullptr && !front->broken() ? q->submit(*request) : xenpv::to_errno(xenpv::err::io);
 }
 
 void xenpv_blkfront_commit(xenpv_blkfront *front, uint32_t queue)
 {
-	if (auto *q = front->queue_at(queue))
+	if (auto *q = front->queue_of(queue))
 		q->commit();
 }

@@ -30,7 +30,7 @@ void device::show(void *ctx, kapi_text *out)
 {
 	auto *self = static_cast<device *>(ctx);
 	mutex::guard held(self->lock_);
-	kapi_print(out, "state %s\nqueues %u\nsectors %llu\n", name_of(self->phase_), self->queue_count_,
+	kapi_print(out, "state %s\nqueues %u\nsectors %llu\n", name_of(self->phase_), self->ring_count_,
 		   static_cast<unsigned long long>(self->sectors_));
 	for (uint32_t i = 0; i < self->queue_count_; ++i) {
 		const queue &q = *self->queues_[i];

@@ -22,17 +22,17 @@ result<void> queue::connect(kapi_xenbus *bus, const connection_terms &terms, uin
 	}
 	char name[8];
 	kapi_format(name, sizeof(name), "q%u", number);
-	port_ = XENPV_TRY(channel_.open({bus, name, 0, number, terms.queues, &queue::on_event, this}));
+	port_ = XENPV_TRY(channel_.open({bus, name, 0, number, terms.rings, &queue::on_event, this}));
 	return {};
 }
 
 void queue::start(const service_terms &service)
 {
 	bool notify = false;
-	uint32_t unsent = 0;
-	void *unsent_cookies[depth];
+	unsent left;
 	{
 		spinlock::guard held(lock_);
+		see_what_is_held();
 		// A plain write was durable as long as there was no cache to flush.
 		const bool were_durable = terms_.flush == flush_by::nothing && service.flush != flush_by::nothing;
 		terms_ = service;
@@ -45,22 +45,67 @@ void queue::start(const service_terms &service)
 				continue;
 			if (were_durable && s.request.op == KAPI_BLK_WRITE)
 				s.request.fua = 1;
-			if (!replay(id)) {
-				counters_.handed_back.add();
-				unsent_cookies[unsent++] = s.request.cookie;
-				free_id(id);
-			}
+			if (s.held || !replay(id))
+				hand_back(id, left);
 		}
 		if (ring_.has_unpushed()) {
 			counters_.pushes.add();
 			notify = ring_.push();
 		}
 	}
-	for (uint32_t i = 0; i < unsent; ++i)
-		kapi_blkfront_requeue(owner_.disk(), unsent_cookies[i]);
+	tell(left);
 	if (notify)
 		channel_.notify();
-	kapi_blkfront_wake(owner_.disk(), number_);
+	owner_.wake(number_);
+}
+
+void queue::retire()
+{
+	unsent left;
+	{
+		spinlock::guard held(lock_);
+		see_what_is_held();
+		for (uint32_t id = 0; id < depth; ++id)
+			if (shadows_[id].state == use::pending)
+				hand_back(id, left);
+	}
+	tell(left);
+}
+
+// Under the lock.  The last backend had until now to let go of it.
+void queue::see_what_is_held()
+{
+	for (shadow &s : shadows_) {
+		if (s.state != use::pending || !s.held)
+			continue;
+		s.held = false;
+		for (grant::access &a : s.access)
+			s.held |= a.end() == grant::ended::still_held;
+	}
+}
+
+// Under the lock.
+void queue::hand_back(uint32_t id, unsent &list)
+{
+	const shadow &s = shadows_[id];
+	list.at[list.count++] = {s.request.cookie, s.held};
+	list.failed += s.held ? 1 : 0;
+	(s.held ? counters_.errors : counters_.handed_back).add();
+	free_id(id);
+}
+
+void queue::tell(const unsent &list)
+{
+	// Whatever the next backend answers, the user must not take for good what the last one can still reach
+	// (XSA-396).
+	if (list.failed != 0)
+		owner_.log().say(KAPI_ERROR, "queue %u: the last backend keeps pages of %u requests mapped: they fail",
+				 number_, list.failed);
+	for (uint32_t i = 0; i < list.count; ++i)
+		if (list.at[i].fail)
+			kapi_blkfront_complete(owner_.disk(), list.at[i].cookie, to_errno(err::io));
+		else
+			kapi_blkfront_requeue(owner_.disk(), list.at[i].cookie);
 }
 
 // False: not now; whoever asked shall ask again, and submit() answers.
@@ -85,12 +130,11 @@ void queue::disconnect()
 {
 	refuse();
 	channel_.close();
-	bool still_held = false;
 	spinlock::guard held(lock_);
 	// What is pending is granted anew on replay, maybe to another domain.
 	for (shadow &s : shadows_)
 		if (s.state == use::pending)
-			release_segments(s, still_held);
+			s.held = !try_release(s);
 	pool_.clear();
 	ring_frame_ = {};
 	ring_ = {};
@@ -171,6 +215,19 @@ void queue::release_segments(shadow &s, bool &still_held)
 	}
 }
 
+// False: the last backend has some of it mapped, perhaps for a moment still.
+bool queue::try_release(shadow &s)
+{
+	bool released = true;
+	for (uint32_t i = 0; i < s.request.nr_segments; ++i) {
+		if (terms_.data == transfer::pooled)
+			pool_.put(s.page[i]);
+		else
+			released &= s.access[i].try_end() == grant::ended::returned;
+	}
+	return released;
+}
+
 // Between the request's pages and the pool's, at the same offsets.
 void queue::copy(shadow &s, bool to_pool)
 {
@@ -224,6 +281,7 @@ int queue::submit(const kapi_blk_request &request)
 		id = free_ids_[free_count_ - 1];
 		shadow &s = shadows_[id];
 		s.request = request;
+		s.held = false;
 		if (!grant_segments(s).ok()) {
 			counters_.no_grant.add();
 			return to_errno(err::again);

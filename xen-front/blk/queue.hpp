@@ -46,6 +46,9 @@ public:
 	// Requests may flow, beginning with those that were pending; what cannot be sent
 	// now goes back to the block layer, which asks again.  Process context.
 	void start(const service_terms &service);
+	// In place of start(), where this connection has fewer rings: what was pending goes back to the block layer,
+	// which asks for it on another.  Process context.
+	void retire();
 	// No event will come and no request is taken any more.  No submit() may run.
 	// Process context.
 	void disconnect();
@@ -65,6 +68,7 @@ private:
 	enum class use : uint8_t { free, filling, pending, finishing };
 	struct shadow {
 		use state = use::free;
+		bool held = false; // at its end the last backend had pages of it mapped
 		uint8_t operation = 0; // as sent
 		uint32_t place = 0; // on the ring
 		kapi_blk_request request{};
@@ -77,6 +81,15 @@ private:
 		int error = 0;
 		bool flush_refused = false;
 	};
+	// Pending over a reconnect, and not sent again: told of after the lock.
+	struct unsent {
+		uint32_t count = 0;
+		uint32_t failed = 0;
+		struct {
+			void *cookie;
+			bool fail; // or to be asked for again
+		} at[KAPI_BLK_QUEUE_DEPTH];
+	};
 	struct harvest {
 		uint32_t count = 0;
 		bool violated = false;
@@ -87,9 +100,13 @@ private:
 	void handle_event();
 	[[nodiscard]] result<void> grant_segments(shadow &s);
 	void release_segments(shadow &s, bool &still_held);
+	[[nodiscard]] bool try_release(shadow &s);
 	void copy(shadow &s, bool to_pool);
 	void put_request(uint32_t id);
 	[[nodiscard]] bool replay(uint32_t id);
+	void see_what_is_held();
+	void hand_back(uint32_t id, unsent &list);
+	void tell(const unsent &list);
 	void free_id(uint32_t id);
 	[[nodiscard]] uint8_t wire_operation(const kapi_blk_request &r) const;
 	[[nodiscard]] bool copies_out(const kapi_blk_request &r) const

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <kapi/evtchn.h>
 #include <kapi/xenbus.h>
 #include <xen-front/blk/terms.hpp>
 
@@ -18,9 +17,7 @@ result<connection_terms> read_connection_terms(kapi_xenbus *bus, reporter &log)
 	t.peer_domain = kapi_xenbus_peer_domain(bus);
 
 	const uint64_t offered = XENPV_TRY(back.optional("multi-queue-max-queues", 1, UINT32_MAX, 1));
-	uint64_t queues = kapi_cpu_count();
-	queues = queues > KAPI_BLK_MAX_QUEUES ? KAPI_BLK_MAX_QUEUES : queues;
-	t.queues = static_cast<uint32_t>(offered < queues ? offered : queues);
+	t.rings = static_cast<uint32_t>(offered < KAPI_BLK_MAX_QUEUES ? offered : KAPI_BLK_MAX_QUEUES);
 	return t;
 }
 

@@ -23,7 +23,7 @@ enum class flush_by { nothing, flush_op, barrier_op };
 // Known when the backend waits for our rings (InitWait).
 struct connection_terms {
 	uint32_t peer_domain = 0;
-	uint32_t queues = 1;
+	uint32_t rings = 1; // the most that the backend serves, at most KAPI_BLK_MAX_QUEUES
 };
 
 // How requests travel, known when the backend is connected.
