@@ -3,6 +3,8 @@
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/err.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/slab.h>
 
 #include <kapi/bdev.h>
@@ -14,6 +16,8 @@ static_assert(sizeof(struct blk_plug) <= sizeof(struct kapi_plug));
 static_assert(__alignof__(struct blk_plug) <= __alignof__(struct kapi_plug));
 
 struct kapi_bdev {
+	struct list_head opened;
+	void *owner;
 	struct block_device *bdev;
 #ifdef XENPV_BDEV_FILE
 	struct file *file;
@@ -33,6 +37,12 @@ struct io {
  * the rest of the system holds. */
 static struct bio_set bios;
 
+/* All disks that are open. */
+static LIST_HEAD(opened);
+static DEFINE_MUTEX(opened_lock);
+/* The holder of our claims is this driver: the block layer lets one have several. */
+static char holder;
+
 int xenpv_bdev_init(void)
 {
 	return bioset_init(&bios, BIO_POOL_SIZE, offsetof(struct io, bio), BIOSET_NEED_BVECS);
@@ -45,10 +55,11 @@ void xenpv_bdev_exit(void)
 
 #ifdef XENPV_BDEV_FILE
 
-static int open(dev_t number, bool writable, struct kapi_bdev *dev)
+static int open(dev_t number, uint32_t flags, struct kapi_bdev *dev)
 {
-	dev->file = bdev_file_open_by_dev(number, BLK_OPEN_READ | (writable ? BLK_OPEN_WRITE : 0),
-					  dev, NULL);
+	dev->file = bdev_file_open_by_dev(
+		number, BLK_OPEN_READ | (flags & KAPI_BDEV_WRITABLE ? BLK_OPEN_WRITE : 0),
+		flags & KAPI_BDEV_CLAIM ? &holder : NULL, NULL);
 	if (IS_ERR(dev->file))
 		return PTR_ERR(dev->file);
 	dev->bdev = file_bdev(dev->file);
@@ -63,10 +74,11 @@ static void close(struct kapi_bdev *dev)
 
 #else
 
-static int open(dev_t number, bool writable, struct kapi_bdev *dev)
+static int open(dev_t number, uint32_t flags, struct kapi_bdev *dev)
 {
-	dev->mode = FMODE_READ | FMODE_EXCL | (writable ? FMODE_WRITE : 0);
-	dev->bdev = blkdev_get_by_dev(number, dev->mode, dev);
+	dev->mode = FMODE_READ | (flags & KAPI_BDEV_CLAIM ? FMODE_EXCL : 0) |
+		    (flags & KAPI_BDEV_WRITABLE ? FMODE_WRITE : 0);
+	dev->bdev = blkdev_get_by_dev(number, dev->mode, &holder);
 	return PTR_ERR_OR_ZERO(dev->bdev);
 }
 
@@ -77,7 +89,8 @@ static void close(struct kapi_bdev *dev)
 
 #endif
 
-int kapi_bdev_open(uint32_t major, uint32_t minor, bool writable, struct kapi_bdev **out)
+int kapi_bdev_open(uint32_t major, uint32_t minor, uint32_t flags, void *owner,
+		   struct kapi_bdev **out)
 {
 	struct kapi_bdev *dev;
 	int rc;
@@ -87,20 +100,39 @@ int kapi_bdev_open(uint32_t major, uint32_t minor, bool writable, struct kapi_bd
 	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
 	if (!dev)
 		return -ENOMEM;
-	/* Ours alone: the holder is us. */
-	rc = open(MKDEV(major, minor), writable, dev);
+	dev->owner = owner;
+	rc = open(MKDEV(major, minor), flags, dev);
 	if (rc) {
 		kfree(dev);
 		return rc;
 	}
+	mutex_lock(&opened_lock);
+	list_add(&dev->opened, &opened);
+	mutex_unlock(&opened_lock);
 	*out = dev;
 	return 0;
 }
 
 void kapi_bdev_close(struct kapi_bdev *dev)
 {
+	mutex_lock(&opened_lock);
+	list_del(&dev->opened);
+	mutex_unlock(&opened_lock);
 	close(dev);
 	kfree(dev);
+}
+
+bool kapi_bdev_any_other(struct kapi_bdev *dev, bool (*ask)(void *owner))
+{
+	struct kapi_bdev *other;
+	bool any = false;
+
+	mutex_lock(&opened_lock);
+	list_for_each_entry(other, &opened, opened)
+		if (other != dev && other->bdev == dev->bdev)
+			any |= ask(other->owner);
+	mutex_unlock(&opened_lock);
+	return any;
 }
 
 void kapi_bdev_read_info(struct kapi_bdev *dev, struct kapi_bdev_info *info)

@@ -19,9 +19,20 @@ struct kapi_bdev_info {
 };
 KAPI_STATIC_ASSERT(sizeof(struct kapi_bdev_info) == 32);
 
-/* Opens exclusively: -EBUSY when somebody else holds it.  Process context. */
-int kapi_bdev_open(uint32_t major, uint32_t minor, bool writable, struct kapi_bdev **out);
+enum kapi_bdev_flag {
+	KAPI_BDEV_WRITABLE = 1,
+	/* All our disks have one claim on a device together: -EBUSY when somebody else, a mount
+	 * or LVM, has claimed it, and nobody else can while it is open so. */
+	KAPI_BDEV_CLAIM = 2,
+};
+/* `flags`: of enum kapi_bdev_flag.  `owner`: for kapi_bdev_any_other.  Process context, as
+ * these all. */
+int kapi_bdev_open(uint32_t major, uint32_t minor, uint32_t flags, void *owner,
+		   struct kapi_bdev **out);
 void kapi_bdev_close(struct kapi_bdev *dev);
+/* Asks the owner of each other disk of ours that is open on the same device, none of which
+ * opens or closes meanwhile; true when one at least says so. */
+bool kapi_bdev_any_other(struct kapi_bdev *dev, bool (*ask)(void *owner));
 /* As it is now; the capacity of a volume can change while it is open. */
 void kapi_bdev_read_info(struct kapi_bdev *dev, struct kapi_bdev_info *info);
 /* Writes back and drops what this domain's page cache holds of the device. */

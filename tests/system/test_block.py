@@ -248,28 +248,6 @@ def test_destroyed_guest_leaves_nothing_in_dom0(bed, ramdisks, front, back):
     bed.dom0.unload(*undo)
 
 
-@OURS
-def test_backing_device_is_opened_exclusively(leakless, ramdisks, front, back):
-    guest = leakless
-    undo = load_backend(guest.dom0, back)
-    hold = f"import os, time; f = os.open('{ramdisks[0]}', os.O_RDWR | os.O_EXCL); time.sleep(60)"
-    guest.dom0.run(f'(/usr/bin/python3 -c "{hold}" & echo $! >/tmp/holder) >/dev/null 2>&1; sleep 1')
-    guest.attach(devices.disk(ramdisks[0], VDEV))
-    await_true(guest.dom0, f"grep -q 'state broken' /sys/kernel/debug/xenpv/{back_node(guest)}/blkback")
-    told = guest.dom0.run(f"xenstore-ls -f /local/domain/0/error | grep {devices.device_id(VDEV)}").out
-    assert "in use: another guest or a mount holds it" in told
-    guest.dom0.run("kill $(cat /tmp/holder)")
-    modules = guest.load(front)
-    devices.await_states(guest, VDEV, ("6", "6"))
-    # A frontend that starts over makes the backend look for the disk again.
-    drivers = f"/sys/bus/xen/drivers/{front}"
-    guest.run(f"echo {front_node(guest)} >{drivers}/unbind; echo {front_node(guest)} >{drivers}/bind", timeout=30)
-    devices.await_connected(guest, VDEV)
-    guest.detach(VDEV)
-    guest.unload(*modules)
-    guest.dom0.unload(*undo)
-
-
 @pytest.mark.parametrize("key,value,names", [
     ("sectors", "-1", "sectors: \"-1\" is not a number"),
     ("sector-size", "1000", "not powers of two"),

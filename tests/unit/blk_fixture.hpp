@@ -14,7 +14,7 @@ namespace xenpv::test {
 struct vbd_machine : machine {
 	static constexpr uint64_t sectors = 2048;
 
-	kapi_bdev &make_disk(kapi_bdev::options o = {}) { return world.disks().add(7, 0, o); }
+	sim::ramdisk &make_disk(sim::ramdisk::options o = {}) { return world.disks().add(7, 0, o); }
 	sim::vbd_toolstack &make_vbd(const sim::vbd_config &c = {}) { return tools.emplace(c); }
 
 	std::optional<sim::vbd_toolstack> tools;

@@ -14,7 +14,7 @@ using sim::block_io;
 
 struct pair : vbd_machine {
 	// Front and back, connected.
-	void start(kapi_bdev::options o = {}, const sim::vbd_config &c = {})
+	void start(sim::ramdisk::options o = {}, const sim::vbd_config &c = {})
 	{
 		disk = &make_disk(o);
 		make_vbd(c);
@@ -61,7 +61,7 @@ struct pair : vbd_machine {
 		return front->run(0, *io);
 	}
 
-	kapi_bdev *disk = nullptr;
+	sim::ramdisk *disk = nullptr;
 	std::unique_ptr<sim::blkback_adapter> back;
 	std::unique_ptr<kapi_blkfront> front;
 };

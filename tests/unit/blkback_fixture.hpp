@@ -16,7 +16,7 @@ enum wire_op : uint8_t { op_read = 0, op_write = 1, op_barrier = 2, op_flush = 3
 enum wire_status : int { okay = 0, error = -1, unsupported = -2 };
 
 struct served : vbd_machine {
-	void start(kapi_bdev::options o = {}, const sim::vbd_config &c = {})
+	void start(sim::ramdisk::options o = {}, const sim::vbd_config &c = {})
 	{
 		disk = &make_disk(o);
 		make_vbd(c);
@@ -66,7 +66,7 @@ struct served : vbd_machine {
 		tools.reset();
 	}
 
-	kapi_bdev *disk = nullptr;
+	sim::ramdisk *disk = nullptr;
 	std::unique_ptr<sim::blkback_adapter> back;
 	std::unique_ptr<hand_front> front;
 };

@@ -240,20 +240,6 @@ BOOST_AUTO_TEST_CASE(bad_physical_devices)
 	}
 }
 
-BOOST_AUTO_TEST_CASE(a_disk_that_another_holds)
-{
-	BOOST_TEST(make_disk().open());
-	make_vbd();
-	back = std::make_unique<xenpv::sim::blkback_adapter>(*tools);
-	BOOST_TEST_REQUIRE(back->probe() == 0);
-	world.settle();
-	tools->hotplug();
-	world.settle();
-	BOOST_TEST(tools->back_state() == 5);
-	BOOST_TEST(world.store().read("error/" + tools->back.own + "/error").value().find("in use") !=
-		   std::string::npos);
-}
-
 // The backend's driver goes and comes back under a frontend that goes on.
 BOOST_AUTO_TEST_CASE(a_live_ring_is_taken_over)
 {

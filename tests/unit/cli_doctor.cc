@@ -158,6 +158,23 @@ BOOST_FIXTURE_TEST_CASE(states_are_stuck, healthy)
 	expect(wrong(*this), "xenstore states", cli::verdict::fault, "backend none", "detach");
 }
 
+BOOST_FIXTURE_TEST_CASE(a_disk_waits_for_its_device, fake_machine)
+{
+	healthy_dom0("pvh");
+	store["/local/domain/3/device/vbd/51712/state"] = "3";
+	store["/local/domain/0/backend/vbd/3/51712/state"] = "2";
+	const auto waits_for = [this](const std::string &what) {
+		file("/sys/kernel/debug/xenpv/vbd-3-51712/blkback",
+		     "state waiting\nwaits_for " + what + "\nqueues 0\n");
+	};
+	waits_for("device_in_use");
+	expect(wrong(*this), "xenstore states", cli::verdict::fault, "dom0 uses the device itself", "unmount");
+	waits_for("requests_of_another_guest");
+	expect(wrong(*this), "xenstore states", cli::verdict::fault, "writes of the guest that had", "inflight");
+	waits_for("nothing");
+	expect(wrong(*this), "xenstore states", cli::verdict::fault, "has not opened", "physical-device");
+}
+
 BOOST_FIXTURE_TEST_CASE(the_driver_gave_up, healthy)
 {
 	inside("blkfront", "state broken\nqueues 2\n");

@@ -39,6 +39,7 @@ json of(const counters &all)
 json of(const insight &in)
 {
 	json out{{"state", in.state}, {"facts", of(in.facts)}, {"grants", of(in.grants)}};
+	put(out, "waits_for", in.waits_for);
 	out["queues"] = json::array();
 	for (const counters &queue : in.queues)
 		out["queues"].push_back(of(queue));

@@ -15,13 +15,15 @@ constexpr int readonly_medium = -30;
 
 } // namespace
 
-kapi_bdev::kapi_bdev(options o) : options_(o), bytes_(o.sectors * sector_bytes)
+namespace xenpv::sim {
+
+ramdisk::ramdisk(options o) : options_(o), bytes_(o.sectors * sector_bytes)
 {
 	if (o.async)
 		thread_ = std::thread([this] { serve(); });
 }
 
-kapi_bdev::~kapi_bdev()
+ramdisk::~ramdisk()
 {
 	if (!thread_.joinable())
 		return;
@@ -33,29 +35,49 @@ kapi_bdev::~kapi_bdev()
 	thread_.join();
 }
 
-bool kapi_bdev::open()
+bool ramdisk::open(const kapi_bdev &by)
 {
 	const std::lock_guard held(mutex_);
-	return !std::exchange(open_, true);
+	if (by.claims && claimed_)
+		return false;
+	open_.push_back(&by);
+	return true;
 }
 
-void kapi_bdev::close()
+void ramdisk::claim(bool wanted)
 {
 	const std::lock_guard held(mutex_);
-	if (in_flight_ != 0)
-		xenpv::sim::violation("a disk is closed with I/O in flight");
-	open_ = false;
+	claimed_ = wanted;
+}
+
+// As in the kernel: who is asked may not open or close meanwhile.
+bool ramdisk::any_other(const kapi_bdev &than, bool (*ask)(void *owner)) const
+{
+	const std::lock_guard held(mutex_);
+	bool any = false;
+	for (const kapi_bdev *other : open_)
+		if (other != &than)
+			any |= ask(other->owner);
+	return any;
+}
+
+void ramdisk::close(const kapi_bdev &by)
+{
+	const std::lock_guard held(mutex_);
+	std::erase(open_, &by);
+	if (in_flight_ != 0 && open_.empty())
+		violation("a disk is closed with I/O in flight");
 	if (closed_)
 		closed_();
 }
 
-bool kapi_bdev::is_open() const
+bool ramdisk::is_open() const
 {
 	const std::lock_guard held(mutex_);
-	return open_;
+	return !open_.empty();
 }
 
-kapi_bdev_info kapi_bdev::info() const
+kapi_bdev_info ramdisk::info() const
 {
 	const std::lock_guard held(mutex_);
 	return {options_.sectors,
@@ -67,7 +89,7 @@ kapi_bdev_info kapi_bdev::info() const
 		0};
 }
 
-int kapi_bdev::carry_out(const job &j)
+int ramdisk::carry_out(const job &j)
 {
 	const kapi_bdev_io &io = j.io;
 	const std::lock_guard held(mutex_);
@@ -80,10 +102,10 @@ int kapi_bdev::carry_out(const job &j)
 		// The block layer would end such I/O with an error; it must not come this far.
 		if (s.offset % options_.sector_size % sector_bytes != 0 || s.length % sector_bytes != 0 ||
 		    s.offset + s.length > KAPI_PAGE_SIZE)
-			xenpv::sim::violation("a segment that is not within a page, or not of whole sectors");
+			violation("a segment that is not within a page, or not of whole sectors");
 		if (io.sector > options_.sectors || at + s.length > bytes_.size())
 			return io_error;
-		auto *data = static_cast<std::byte *>(static_cast<xenpv::sim::page *>(s.page)->addr) + s.offset;
+		auto *data = static_cast<std::byte *>(static_cast<page *>(s.page)->addr) + s.offset;
 		if (io.op == KAPI_BDEV_READ)
 			std::memcpy(data, bytes_.data() + at, s.length);
 		else if (options_.readonly)
@@ -95,22 +117,22 @@ int kapi_bdev::carry_out(const job &j)
 	return 0;
 }
 
-void kapi_bdev::submit(const kapi_bdev_io &io)
+void ramdisk::submit(const kapi_bdev_io &io)
 {
-	xenpv::sim::might_sleep("kapi_bdev_submit");
-	job j{io, {}, xenpv::sim::current_domain()};
+	might_sleep("kapi_bdev_submit");
+	job j{io, {}, current_domain()};
 	if (io.nr_segments != 0)
 		j.segments.assign(io.segments, io.segments + io.nr_segments);
 	{
 		const std::lock_guard held(mutex_);
 		++submissions_[io.op];
-		if (!open_)
-			xenpv::sim::violation("I/O on a disk that is not open");
+		if (open_.empty())
+			violation("I/O on a disk that is not open");
 		uint64_t bytes = 0;
 		for (const auto &s : j.segments)
 			bytes += s.length;
 		if (io.sector * sector_bytes % options_.sector_size != 0 || bytes % options_.sector_size != 0)
-			xenpv::sim::violation("I/O that is not of whole logical sectors");
+			violation("I/O that is not of whole logical sectors");
 		++in_flight_;
 		if (options_.async) {
 			jobs_.push_back(std::move(j));
@@ -126,7 +148,7 @@ void kapi_bdev::submit(const kapi_bdev_io &io)
 	io.done(io.ctx, error);
 }
 
-void kapi_bdev::serve()
+void ramdisk::serve()
 {
 	std::unique_lock held(mutex_);
 	for (;;) {
@@ -137,8 +159,8 @@ void kapi_bdev::serve()
 		jobs_.pop_front();
 		held.unlock();
 		{
-			const xenpv::sim::as_domain inside(*j.home);
-			const xenpv::sim::as_interrupt atomic;
+			const as_domain inside(*j.home);
+			const as_interrupt atomic;
 			const int error = carry_out(j);
 			// Before the completion: it may be what lets the disk be closed.
 			held.lock();
@@ -150,73 +172,71 @@ void kapi_bdev::serve()
 	}
 }
 
-void kapi_bdev::resize(uint64_t sectors)
+void ramdisk::resize(uint64_t sectors)
 {
 	const std::lock_guard held(mutex_);
 	options_.sectors = sectors;
 	bytes_.resize(sectors * sector_bytes);
 }
 
-void kapi_bdev::on_io(std::function<int(const kapi_bdev_io &)> verdict)
+void ramdisk::on_io(std::function<int(const kapi_bdev_io &)> verdict)
 {
 	const std::lock_guard held(mutex_);
 	verdict_ = std::move(verdict);
 }
 
-void kapi_bdev::on_close(std::function<void()> what)
+void ramdisk::on_close(std::function<void()> what)
 {
 	const std::lock_guard held(mutex_);
 	closed_ = std::move(what);
 }
 
-void kapi_bdev::freeze()
+void ramdisk::freeze()
 {
 	const std::lock_guard held(mutex_);
 	frozen_ = true;
 }
 
-void kapi_bdev::thaw()
+void ramdisk::thaw()
 {
 	const std::lock_guard held(mutex_);
 	frozen_ = false;
 	changed_.notify_all();
 }
 
-size_t kapi_bdev::in_flight() const
+size_t ramdisk::in_flight() const
 {
 	const std::lock_guard held(mutex_);
 	return in_flight_;
 }
 
-std::vector<std::byte> kapi_bdev::content(uint64_t sector, size_t bytes) const
+std::vector<std::byte> ramdisk::content(uint64_t sector, size_t bytes) const
 {
 	const std::lock_guard held(mutex_);
 	const auto from = bytes_.begin() + static_cast<ptrdiff_t>(sector * sector_bytes);
 	return {from, from + static_cast<ptrdiff_t>(bytes)};
 }
 
-void kapi_bdev::fill(uint64_t sector, const std::vector<std::byte> &bytes)
+void ramdisk::fill(uint64_t sector, const std::vector<std::byte> &bytes)
 {
 	const std::lock_guard held(mutex_);
 	std::copy(bytes.begin(), bytes.end(), bytes_.begin() + static_cast<ptrdiff_t>(sector * sector_bytes));
 }
 
-uint64_t kapi_bdev::submissions(kapi_bdev_op op) const
+uint64_t ramdisk::submissions(kapi_bdev_op op) const
 {
 	const std::lock_guard held(mutex_);
 	const auto at = submissions_.find(op);
 	return at == submissions_.end() ? 0 : at->second;
 }
 
-namespace xenpv::sim {
-
-kapi_bdev &disks::add(uint32_t major, uint32_t minor, kapi_bdev::options o)
+ramdisk &disks::add(uint32_t major, uint32_t minor, ramdisk::options o)
 {
 	const std::lock_guard held(mutex_);
-	return *(disks_[{major, minor}] = std::make_unique<kapi_bdev>(o));
+	return *(disks_[{major, minor}] = std::make_unique<ramdisk>(o));
 }
 
-kapi_bdev *disks::find(uint32_t major, uint32_t minor)
+ramdisk *disks::find(uint32_t major, uint32_t minor)
 {
 	const std::lock_guard held(mutex_);
 	const auto at = disks_.find({major, minor});
@@ -227,31 +247,39 @@ kapi_bdev *disks::find(uint32_t major, uint32_t minor)
 
 using xenpv::sim::world;
 
-int kapi_bdev_open(uint32_t major, uint32_t minor, bool writable, kapi_bdev **out)
+int kapi_bdev_open(uint32_t major, uint32_t minor, uint32_t flags, void *owner, kapi_bdev **out)
 {
 	xenpv::sim::might_sleep("kapi_bdev_open");
-	kapi_bdev *disk = world::get().disks().find(major, minor);
+	xenpv::sim::ramdisk *disk = world::get().disks().find(major, minor);
 	if (disk == nullptr)
 		return no_device;
-	if (writable && disk->info().readonly != 0)
+	if ((flags & KAPI_BDEV_WRITABLE) != 0 && disk->info().readonly != 0)
 		return readonly_medium;
-	if (!disk->open())
+	auto opened = std::make_unique<kapi_bdev>(*disk, owner, (flags & KAPI_BDEV_CLAIM) != 0);
+	if (!disk->open(*opened))
 		return busy;
 	++world::get().live().disks;
-	*out = disk;
+	*out = opened.release();
 	return 0;
 }
 
-void kapi_bdev_close(kapi_bdev *disk)
+void kapi_bdev_close(kapi_bdev *opened)
 {
 	xenpv::sim::might_sleep("kapi_bdev_close");
-	disk->close();
+	opened->disk.close(*opened);
+	delete opened;
 	--world::get().live().disks;
 }
 
-void kapi_bdev_read_info(kapi_bdev *disk, struct kapi_bdev_info *info)
+bool kapi_bdev_any_other(kapi_bdev *opened, bool (*ask)(void *owner))
 {
-	*info = disk->info();
+	xenpv::sim::might_sleep("kapi_bdev_any_other");
+	return opened->disk.any_other(*opened, ask);
+}
+
+void kapi_bdev_read_info(kapi_bdev *opened, struct kapi_bdev_info *info)
+{
+	*info = opened->disk.info();
 }
 
 void kapi_bdev_sync(kapi_bdev *)
@@ -259,9 +287,9 @@ void kapi_bdev_sync(kapi_bdev *)
 	xenpv::sim::might_sleep("kapi_bdev_sync");
 }
 
-void kapi_bdev_submit(kapi_bdev *disk, const kapi_bdev_io *io)
+void kapi_bdev_submit(kapi_bdev *opened, const kapi_bdev_io *io)
 {
-	disk->submit(*io);
+	opened->disk.submit(*io);
 }
 
 void kapi_bdev_plug(kapi_plug *) {}

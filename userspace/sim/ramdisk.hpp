@@ -16,10 +16,10 @@
 #include <vector>
 
 namespace xenpv::sim {
-class domain;
-}
 
-struct kapi_bdev {
+class domain;
+
+class ramdisk {
 public:
 	struct options {
 		uint64_t sectors = 2048; // 512-byte units
@@ -30,13 +30,17 @@ public:
 		bool async = false; // completes in a thread of its own, as an interrupt does
 	};
 
-	explicit kapi_bdev(options o);
-	kapi_bdev(const kapi_bdev &) = delete;
-	kapi_bdev &operator=(const kapi_bdev &) = delete;
-	~kapi_bdev();
+	explicit ramdisk(options o);
+	ramdisk(const ramdisk &) = delete;
+	ramdisk &operator=(const ramdisk &) = delete;
+	~ramdisk();
 
-	[[nodiscard]] bool open();
-	void close();
+	// False: somebody else has claimed it.
+	[[nodiscard]] bool open(const kapi_bdev &by);
+	void close(const kapi_bdev &by);
+	// Somebody of the domain, a mount perhaps, claims it, and lets it go.
+	void claim(bool wanted);
+	[[nodiscard]] bool any_other(const kapi_bdev &than, bool (*ask)(void *owner)) const;
 	[[nodiscard]] kapi_bdev_info info() const;
 	void submit(const kapi_bdev_io &io);
 
@@ -60,7 +64,7 @@ private:
 	struct job {
 		kapi_bdev_io io;
 		std::vector<kapi_bdev_segment> segments;
-		xenpv::sim::domain *home;
+		domain *home;
 	};
 	[[nodiscard]] int carry_out(const job &j);
 	void serve();
@@ -75,22 +79,27 @@ private:
 	std::map<uint32_t, uint64_t> submissions_;
 	void *current_page_ = nullptr;
 	size_t in_flight_ = 0;
-	bool open_ = false;
+	std::vector<const kapi_bdev *> open_;
+	bool claimed_ = false; // by somebody else
 	bool frozen_ = false;
 	bool stop_ = false;
 	std::thread thread_;
 };
 
-namespace xenpv::sim {
-
 class disks {
 public:
-	kapi_bdev &add(uint32_t major, uint32_t minor, kapi_bdev::options o);
-	[[nodiscard]] kapi_bdev *find(uint32_t major, uint32_t minor);
+	ramdisk &add(uint32_t major, uint32_t minor, ramdisk::options o);
+	[[nodiscard]] ramdisk *find(uint32_t major, uint32_t minor);
 
 private:
 	std::mutex mutex_;
-	std::map<std::pair<uint32_t, uint32_t>, std::unique_ptr<kapi_bdev>> disks_;
+	std::map<std::pair<uint32_t, uint32_t>, std::unique_ptr<ramdisk>> disks_;
 };
 
 } // namespace xenpv::sim
+
+struct kapi_bdev {
+	xenpv::sim::ramdisk &disk;
+	void *owner;
+	bool claims;
+};

@@ -27,8 +27,43 @@ void device::wake()
 {
 	step_.with([](kapi_delayed *w) {
 		if (w != nullptr)
-			kapi_delayed_schedule(w, 0);
+			kapi_delayed_move(w, 0);
 	});
+}
+
+// Looks again after a pause, which grows.
+void device::wait_out(obstacle what)
+{
+	// A shorter wait is of no interest to anybody.
+	constexpr uint32_t told_from_ms = 300;
+	constexpr uint32_t most_ms = 1000;
+	if (obstacle_ != what) {
+		end_wait();
+		mutex::guard held(lock_);
+		obstacle_ = what;
+		obstacle_since_ns_ = kapi_now_ns();
+		pause_ms_ = 10;
+	}
+	if (pause_ms_ >= told_from_ms && !std::exchange(obstacle_told_, true))
+		log_.say(KAPI_WARN, "%s",
+			 what == obstacle::claimed
+				 ? "the device is in use here, by a mount, LVM or a program: tried until it is free"
+				 : "writes of another guest to this device are out: waits until they are done");
+	step_.with([this](kapi_delayed *w) {
+		if (w != nullptr)
+			kapi_delayed_schedule(w, pause_ms_);
+	});
+	pause_ms_ = pause_ms_ * 2 < most_ms ? pause_ms_ * 2 : most_ms;
+}
+
+void device::end_wait()
+{
+	if (std::exchange(obstacle_told_, false))
+		log_.say(KAPI_INFO, "%s after %llu ms",
+			 disk_ == nullptr ? "the device is waited for no more" : "the device is free",
+			 static_cast<unsigned long long>((kapi_now_ns() - obstacle_since_ns_) / 1'000'000));
+	mutex::guard held(lock_);
+	obstacle_ = obstacle::none;
 }
 
 // Runs once at a time, and again after any wake.
@@ -51,8 +86,11 @@ void device::step()
 	const auto free_to_act = [this] { return phase_ != phase::closing && phase_ != phase::gone; };
 	if (free_to_act() && frontend_moved_.exchange(false, std::memory_order_relaxed))
 		follow(frontend_state());
-	if (free_to_act() && hotplug_ran_.exchange(false, std::memory_order_relaxed))
+	if (free_to_act() &&
+	    (hotplug_ran_.exchange(false, std::memory_order_relaxed) || obstacle_ == obstacle::claimed))
 		find_disk();
+	if (obstacle_ == obstacle::requests_out)
+		try_connect();
 	if (phase_ == phase::connected)
 		publish_new_capacity();
 }
@@ -118,6 +156,7 @@ void device::follow(xenbus_state state)
 // the frontend again.
 bool device::disconnected(phase next)
 {
+	end_wait();
 	if (queue_count_ == 0) {
 		enter(next);
 		return true;

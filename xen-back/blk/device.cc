@@ -10,12 +10,18 @@ namespace {
 	return wanted < most_queues ? wanted : most_queues;
 }
 
+// After this long another question is a new one.
+constexpr uint64_t asking_ends_ns = 5'000'000'000;
+
 } // namespace
 
 device::~device()
 {
 	leave();
-	// Nobody else is there any more.
+	// Nobody else is there any more, but for other disks that ask whether this one has requests out: they must not
+	// find its lock taken for as long as it has.
+	while (!queues_stopped())
+		kapi_sleep_ms(5);
 	end_queues();
 	close_disk();
 }
@@ -78,11 +84,16 @@ void device::find_disk()
 		return;
 	}
 	number_ = n;
-	if (auto r = open_disk(); !r.ok()) {
-		fail(r.error(), r.error() == err::busy ? "the device is in use: another guest or a mount holds it"
-						       : "the device cannot be opened");
+	const auto opened = open_disk();
+	if (!opened.ok() && opened.error() == err::busy) {
+		wait_out(obstacle::claimed);
 		return;
 	}
+	if (!opened.ok()) {
+		fail(opened.error(), "the device cannot be opened");
+		return;
+	}
+	end_wait();
 	try_connect();
 }
 
@@ -94,7 +105,11 @@ result<void> device::open_disk()
 	char type[16] = "";
 	cdrom_ = kapi_xenbus_read(bus_, KAPI_OWN, "device-type", type, sizeof(type)) > 0 && same_text(type, "cdrom");
 	readonly_ = mode[0] != 'w' || cdrom_;
-	return from_rc(kapi_bdev_open(number_.major, number_.minor, !readonly_, &disk_));
+	// "w!" is the administrator's word that whoever else writes is known.
+	uint32_t flags = 0;
+	if (!readonly_)
+		flags = mode[1] == '!' ? KAPI_BDEV_WRITABLE : KAPI_BDEV_WRITABLE | KAPI_BDEV_CLAIM;
+	return from_rc(kapi_bdev_open(number_.major, number_.minor, flags, this, &disk_));
 }
 
 void device::close_disk()
@@ -111,8 +126,38 @@ void device::try_connect()
 	const xenbus_state front = frontend_state();
 	if (front != xenbus_state::initialised && front != xenbus_state::connected)
 		return;
+	// Of a guest that was destroyed, or that goes on in another domain, no write may land after the first one of
+	// the guest that has the disk now.
+	const auto may_write = [](void *owner) { return static_cast<device *>(owner)->may_still_write(); };
+	if (!readonly_ && kapi_bdev_any_other(disk_, may_write)) {
+		wait_out(obstacle::requests_out);
+		return;
+	}
+	end_wait();
 	if (auto r = connect(); !r.ok())
 		fail(r.error(), "cannot connect to the frontend's rings");
+}
+
+bool device::may_still_write()
+{
+	if (readonly_)
+		return false;
+	mutex::guard held(lock_);
+	uint64_t taken = 0;
+	bool idle = true;
+	for (uint32_t i = 0; i < queue_count_; ++i) {
+		taken += queues_[i]->counters().requests.get();
+		idle &= queues_[i]->idle();
+	}
+	const uint64_t now = kapi_now_ns();
+	if (now - std::exchange(asked_ns_, now) > asking_ends_ns) {
+		taken_then_ = taken;
+		for (uint32_t i = 0; i < queue_count_; ++i)
+			queues_[i]->look();
+		return queue_count_ != 0;
+	}
+	// Who has sent more than can be out at a time sends still: these two share the device, and know it.
+	return !idle && taken - taken_then_ <= uint64_t{queue_count_} * queue::depth;
 }
 
 result<void> device::connect()

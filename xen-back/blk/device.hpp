@@ -36,6 +36,13 @@ enum class phase : int {
 	gone, // for good: the bus was asked to take the device away
 };
 
+// What keeps a disk from being served for now, and is looked at again and again.
+enum class obstacle : int {
+	none,
+	claimed, // somebody in this domain has claimed the device
+	requests_out, // another guest's writes to it may come later
+};
+
 class device {
 public:
 	explicit device(kapi_xenbus *bus) : bus_(bus), log_(kapi_xenbus_name(bus)) {}
@@ -53,6 +60,10 @@ public:
 	void leave();
 	void add_stats(kapi_blkback_stats &out);
 
+	// Whether a frontend that sends no more, because it was destroyed or is suspended, has requests out that may
+	// write yet; true also where that is not known yet.  Whoever wants to know asks again until it is false.
+	[[nodiscard]] bool may_still_write();
+
 	// From a queue's thread.
 	[[nodiscard]] disk_limits limits();
 	void frontend_broke_protocol();
@@ -69,6 +80,8 @@ private:
 	[[nodiscard]] result<void> connect();
 	[[nodiscard]] result<void> open_queues(const terms &agreed);
 	void try_connect();
+	void wait_out(obstacle what);
+	void end_wait();
 	[[nodiscard]] result<void> publish_disk(bool rewrite_state);
 	void publish_new_capacity();
 	[[nodiscard]] bool disconnected(phase next);
@@ -88,6 +101,12 @@ private:
 	phase after_closing_ = phase::closed;
 	bool readonly_ = true;
 	bool cdrom_ = false;
+	obstacle obstacle_ = obstacle::none;
+	uint64_t obstacle_since_ns_ = 0;
+	bool obstacle_told_ = false;
+	uint32_t pause_ms_ = 0; // until the next look
+	uint64_t asked_ns_ = 0; // when may_still_write() was last asked
+	uint64_t taken_then_ = 0; // requests, when it was first asked
 	device_number number_{};
 	kapi_bdev *disk_ = nullptr;
 	guarded<kapi_delayed *> step_{nullptr}; // no more once the device is left

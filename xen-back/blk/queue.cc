@@ -61,6 +61,12 @@ queue::~queue()
 		kapi_xenbus_unmap_ring(bus_, ring_addr_);
 }
 
+void queue::look()
+{
+	idle_.store(false, std::memory_order_relaxed);
+	wake();
+}
+
 // From events and timers, which may come while the queue closes.
 void queue::wake()
 {
@@ -190,6 +196,8 @@ bool queue::rest()
 		return false;
 	if (!falls_asleep())
 		return false;
+	if (in_flight_ == 0 && waiting_ == nullptr && barrier_ == nullptr)
+		idle_.store(true, std::memory_order_release);
 	publish_costs();
 	channel_.settle();
 	return true;

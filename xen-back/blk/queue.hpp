@@ -45,6 +45,8 @@ struct queue_counters {
 
 class queue {
 public:
+	static constexpr uint32_t depth = 32; // requests that a frontend may have out
+
 	explicit queue(device &owner) : owner_(owner) {}
 	queue(const queue &) = delete;
 	queue &operator=(const queue &) = delete;
@@ -58,6 +60,10 @@ public:
 	void stop();
 	// It has.  What is left ends without waiting for a disk.
 	[[nodiscard]] bool stopped() const { return worker_ == nullptr || stopped_.load(std::memory_order_acquire); }
+	// Any process.  Has the thread look at the ring; it is idle from when it then finds nothing there, and nothing
+	// that was taken is out any more.
+	void look();
+	[[nodiscard]] bool idle() const { return stopped() || idle_.load(std::memory_order_acquire); }
 
 	[[nodiscard]] const queue_counters &counters() const { return counters_; }
 	void add_to(kapi_blkback_stats &totals) const;
@@ -76,7 +82,6 @@ private:
 		kapi_map_op op[blkif::max_segments] = {};
 		bool mapped_here[blkif::max_segments] = {}; // not kept: op is ours to undo
 	};
-	static constexpr uint32_t depth = 32;
 	static constexpr uint32_t most_operations = depth * blkif::max_segments;
 
 	static void on_event(void *ctx);
@@ -137,6 +142,7 @@ private:
 	kapi_delayed *retry_ = nullptr;
 	kapi_worker *worker_ = nullptr;
 	std::atomic<bool> stopped_{false};
+	std::atomic<bool> idle_{false};
 	queue_counters counters_;
 	job jobs_[depth];
 	kapi_map_op operations_[most_operations];

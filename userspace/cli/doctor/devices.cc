@@ -24,8 +24,7 @@ constexpr stuck stuck_states[] = {
 	 "in the guest: modprobe xenpv_blkfront (a disk) or xenpv_netfront (a NIC)"},
 	{1, 6, "an old backend does not come back", "in dom0: xl block-detach or network-detach, and attach it again"},
 	{3, 2, "the backend has not opened what is behind it",
-	 "in dom0: see that the hotplug script wrote physical-device, and dmesg: "
-	 "another guest or a mount may hold the disk"},
+	 "in dom0: see that the hotplug script wrote physical-device, and what dmesg and xenpv doctor say there"},
 	{4, 2, "the toolstack has not finished",
 	 "in dom0: hotplug-status of the backend must be connected: see /var/log/xen"},
 	{5, 4, "the backend still has I/O in flight", "in dom0: look at its storage (dmesg, /sys/block/*/inflight)"},
@@ -96,6 +95,18 @@ void check_states(examination &e)
 			return;
 		if (p.before.front_state != d.front_state || p.before.back_state != d.back_state)
 			return; // on its way
+		if (d.inside && d.inside->waits_for == "device_in_use") {
+			e.add("xenstore states", verdict::fault, p.name, "it waits: dom0 uses the device itself",
+			      "unmount it, or take it out of LVM, md or dm (lsblk, fuser -v): it is tried again by "
+			      "itself; with mode w! the guest has it nevertheless");
+			return;
+		}
+		if (d.inside && d.inside->waits_for == "requests_of_another_guest") {
+			e.add("xenstore states", verdict::fault, p.name,
+			      "it waits: writes of the guest that had the device before are still out",
+			      "their storage does not answer: look at it (dmesg, /sys/block/*/inflight)");
+			return;
+		}
 		std::string what =
 			fmt::format("stuck: frontend {}, backend {}", text(d.front_state), text(d.back_state));
 		std::string fix = "detach and attach the device; dmesg of both domains may say why";

@@ -40,6 +40,7 @@ struct event_line {
 // What our own modules say of a device in debugfs.
 struct insight {
 	std::string state{};
+	std::string waits_for{}; // of a backend's disk that cannot be served yet
 	counters facts{}; // the numbers of the device as a whole
 	std::vector<counters> queues{};
 	counters grants{};
