@@ -19,8 +19,24 @@ has_section()
 {
 	printf '%s\n' "$sections" | grep -qE "^\\.($1)(\\.|\$)"
 }
-has_section '(rela\.)?(init_array|ctors|preinit_array)' && fail "dynamic initialiser: nobody runs it (use constinit)"
-has_section '(rela\.)?(fini_array|dtors)' && fail "global destructor: nobody runs it"
+# The functions of such sections, and how many of them are KASAN's: a kernel that has it runs those when it loads a
+# module, and needs no end of them.
+functions()
+{
+	n=0
+	for size in $(${READELF:-readelf} -SW "$o" |
+		sed -nE "s/^ *\[ *[0-9]+\] \.($1)(\.[^ ]*)? +[A-Z_]+ +[0-9a-f]+ +[0-9a-f]+ +([0-9a-f]+) .*/\3/p"); do
+		n=$((n + 0x$size / 8))
+	done
+	echo "$n"
+}
+of_kasan()
+{
+	printf '%s\n' "$symbols" | grep -c " t _sub_$1_65535_"
+}
+[ "$(functions 'init_array|ctors|preinit_array')" = "$(of_kasan I)" ] ||
+	fail "dynamic initialiser: nobody runs it (use constinit)"
+[ "$(functions 'fini_array|dtors')" = "$(of_kasan D)" ] || fail "global destructor: nobody runs it"
 has_section 'gcc_except_table|eh_frame' && fail "exception or unwind table"
 has_section 'tbss|tdata' && fail "thread_local"
 has_section 'group' && fail "COMDAT group left: see cmd_xenpv_ungroup in Kbuild.cxx"

@@ -23,12 +23,15 @@ static struct mutex *mutex(struct kapi_mutex *lock)
 /*
  * lockdep puts all locks that one line initialises into one class, and then takes
  * any nesting of two for a deadlock.  Ours nest (a queue's lock around the grant
- * layer's), so they opt out of the order check and keep the context check.
+ * layer's), so their class is the place that calls: of a key only the address
+ * counts, which has to be within a module or the kernel.
  */
+#define CALLER ((struct lock_class_key *)__builtin_return_address(0))
+
 void kapi_spin_init(struct kapi_spinlock *lock)
 {
 	spin_lock_init(spin(lock));
-	lockdep_set_novalidate_class(spin(lock));
+	lockdep_set_class_and_name(spin(lock), CALLER, "xenpv spinlock");
 }
 EXPORT_SYMBOL_GPL(kapi_spin_init);
 
@@ -52,7 +55,7 @@ EXPORT_SYMBOL_GPL(kapi_spin_unlock);
 void kapi_mutex_init(struct kapi_mutex *lock)
 {
 	mutex_init(mutex(lock));
-	lockdep_set_novalidate_class(mutex(lock));
+	lockdep_set_class_and_name(mutex(lock), CALLER, "xenpv mutex");
 }
 EXPORT_SYMBOL_GPL(kapi_mutex_init);
 

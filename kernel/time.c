@@ -67,14 +67,19 @@ static void run_delayed(struct work_struct *work)
 	delayed->run(delayed->ctx);
 }
 
+/* To lockdep works that one place makes are of a kind, as locks are (lock.c): one of them
+ * may wait for the end of another kind's. */
 static struct kapi_delayed *create(struct workqueue_struct *queue, void (*run)(void *ctx),
-				   void *ctx)
+				   void *ctx, void *caller)
 {
 	struct kapi_delayed *delayed = kzalloc(sizeof(*delayed), GFP_NOIO);
 
 	if (!delayed)
 		return NULL;
 	INIT_DELAYED_WORK(&delayed->work, run_delayed);
+#ifdef CONFIG_LOCKDEP
+	lockdep_init_map(&delayed->work.work.lockdep_map, "xenpv work", caller, 0);
+#endif
 	delayed->queue = queue;
 	delayed->run = run;
 	delayed->ctx = ctx;
@@ -83,13 +88,13 @@ static struct kapi_delayed *create(struct workqueue_struct *queue, void (*run)(v
 
 struct kapi_delayed *kapi_delayed_create(void (*run)(void *ctx), void *ctx)
 {
-	return create(later, run, ctx);
+	return create(later, run, ctx, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(kapi_delayed_create);
 
 struct kapi_delayed *kapi_delayed_create_slow(void (*run)(void *ctx), void *ctx)
 {
-	return create(slow, run, ctx);
+	return create(slow, run, ctx, __builtin_return_address(0));
 }
 EXPORT_SYMBOL_GPL(kapi_delayed_create_slow);
 

@@ -14,6 +14,9 @@ struct kapi_mutex {
 	uint64_t opaque[20];
 };
 
+/* To lockdep all locks that one place in the code initialises are of a kind: an order in
+ * which two kinds are taken holds for all of them, and two of a kind do not nest. */
+
 /* Holds off interrupts of this CPU too: any context may take it. */
 void kapi_spin_init(struct kapi_spinlock *lock);
 unsigned long kapi_spin_lock(struct kapi_spinlock *lock);

@@ -67,6 +67,10 @@ struct holder {
 };
 constinit holder global;
 END
+case_of sanitized_initialiser 'dynamic initialiser' '-fsanitize=kernel-address --param asan-globals=1' <<'END'
+extern "C" int compute();
+int value = compute();
+END
 case_of local_static 'function-local static with a dynamic initialiser' <<'END'
 extern "C" int compute();
 extern "C" int once();
@@ -257,6 +261,20 @@ build "$groups" cmd_xenpv_ungroup= | grep -q 'comdat.o: error: COMDAT group left
 check 'refused: comdat_group' $?
 
 # --- what must pass, and what is rebuilt -----------------------------------
+
+# A kernel with KASAN runs the constructors that make its globals known; this one has no such functions to link with.
+sanitized=$scratch/sanitized
+fresh "$sanitized"
+echo 'obj-m += sanitized.o' >>"$sanitized/Kbuild"
+echo 'CXXFLAGS_sanitized.o := -fsanitize=kernel-address --param asan-globals=1' >>"$sanitized/Kbuild"
+cat >"$sanitized/sanitized.cc" <<'END'
+extern "C" int look(unsigned i);
+constinit int table[4] = {1};
+int look(unsigned i) { return table[i]; }
+END
+build "$sanitized" >/dev/null
+[ -e "$sanitized/sanitized.o" ] && nm "$sanitized/sanitized.o" | grep -q __asan_register_globals
+check 'accepted: constructors of KASAN' $?
 
 right=$scratch/right
 fresh "$right"
