@@ -12,10 +12,10 @@ PYTHON := /usr/bin/python3
 KBUILD = $(MAKE) -C $(KDIR) M=$(CURDIR) CONFIG_DEBUG_INFO_BTF_MODULES= XENPV_WERROR=1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo cost check check-long package srpm modules modules_install compile_commands.json format bed clean distclean
+.PHONY: help setup demo cost check check-long debug-kernel package srpm modules modules_install compile_commands.json format bed clean distclean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z_.]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z_.-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo "  XENPV_CACHE=DIR             where images, kernels and snapshots are kept for all checkouts (/var/cache/xenpv)"
 
 setup: ## install what the project needs (Debian 12, root)
@@ -31,7 +31,7 @@ cost: modules ## what requests and packets cost, ours against in-tree and the ba
 check: setup ## every test: style, set-up, benches, build gate, unit tests, kernel build, real Xen
 	@$(PYTHON) tests/check.py
 
-check-long: setup ## the same, and what takes hours: an installed guest's life, twenty boots, the demo
+check-long: setup debug-kernel ## the same, and what takes hours: an installed guest's life, other kernels and the debug kernel, twenty boots, the demo
 	@$(PYTHON) tests/check.py --long
 
 modules: ## build the kernel modules (KVER= or KDIR= chooses the kernel)
@@ -55,6 +55,9 @@ format: ## rewrite the C and C++ sources with clang-format
 
 bed: modules ## bring the test bed up and leave it up: see tests/system/README.md
 	@tests/system/xenbed up
+
+debug-kernel: setup ## build a kernel that checks itself for the bed: half an hour, once
+	@tests/system/xenbed debug-kernel
 
 clean: ## leave the tree as cloned; what XENPV_CACHE has stays
 	@tests/system/xenbed down 2>/dev/null || true

@@ -26,8 +26,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"
 
 # Each test has a line of its own when it begins and when it ends, so that a run that is cut off says where it was.
-REAL_XEN = [PYTHON, "-m", "pytest", "-v", "-rfE", "--maxfail=10", "--durations=40", "--durations-min=5",
-            "tests/system"]
+PYTEST_XEN = [PYTHON, "-m", "pytest", "-v", "-rfE", "--maxfail=10", "--durations=40", "--durations-min=5"]
+REAL_XEN = [*PYTEST_XEN, "tests/system"]
+# I/O, reconnect, reload and detach of the pairs.
+PAIRS = [f"tests/system/test_{name}.py" for name in ("block", "holders", "network", "network_life", "modes", "queues")]
 
 STAGES = [
     ("style", ["tests/style.sh"]),
@@ -43,6 +45,7 @@ STAGES = [
 ]
 LONG_STAGES = [
     ("real Xen, long", [*REAL_XEN, "-m", "long"]),
+    ("real Xen, debug kernel", [*PYTEST_XEN, "--kernel", "debug", "-m", "not parallel and not long", *PAIRS]),
     ("twenty boots", ["tests/system/boots.py", "20"]),
     ("demo", [PYTHON, "tests/bench/demo.py"]),
 ]
@@ -52,7 +55,7 @@ DYING_SECONDS = 60  # in which a stage that was interrupted ends, and says what 
 
 PLAIN = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
 CTEST = re.compile(r"^\d+% tests passed, (\d+) tests? failed out of (\d+)$")
-PYTEST = re.compile(r"^=* ?((?:\d+ (?:passed|failed|errors?|skipped|deselected|warnings?)(?:, )?)+) in .*$")
+PYTEST_SUM = re.compile(r"^=* ?((?:\d+ (?:passed|failed|errors?|skipped|deselected|warnings?)(?:, )?)+) in .*$")
 
 
 def counts(line):
@@ -62,7 +65,7 @@ def counts(line):
     if match := CTEST.match(line):
         failed, total = int(match[1]), int(match[2])
         return total - failed, failed, 0
-    if match := PYTEST.match(line):
+    if match := PYTEST_SUM.match(line):
         by_name = {name.rstrip("s"): int(n) for n, name in re.findall(r"(\d+) (\w+)", match[1])}
         return by_name.get("passed", 0), by_name.get("failed", 0) + by_name.get("error", 0), by_name.get("skipped", 0)
     return None

@@ -9,7 +9,7 @@ import pytest
 from _pytest.runner import call_and_report
 
 import importance
-from bed import accel, counters, runs, standing
+from bed import accel, counters, debug_kernel, kernels, runs, standing
 from bed.guest import Guest
 from bed.layout import REPO, BedError, say
 from bed.machine import Machine
@@ -29,6 +29,8 @@ TIME_IS_OVER = "the time of this run is over, as CHECK_MINUTES says: without tha
 
 def pytest_addoption(parser):
     parser.addoption("--modules", default=str(REPO), help="directory of the .ko files under test")
+    parser.addoption("--kernel", choices=[*kernels.SERIES],
+                     help="that of dom0 for tests which do not say; debug: that of the guests too")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -39,6 +41,11 @@ def pytest_runtest_setup(item):
     needed = takes.args[0] * (getattr(machine, "boot_seconds", None) or SLOW_BOOT) if takes else 0
     if time.time() + needed > float(os.environ.get("XENPV_UNTIL", "inf")):
         pytest.skip(TIME_IS_OVER)
+    if _wanted(item)[1] == debug_kernel.NAME:
+        try:
+            kernels.find(debug_kernel.NAME).image()
+        except BedError as error:
+            pytest.skip(str(error))
 
 
 def _wanted(item):
@@ -46,13 +53,14 @@ def _wanted(item):
     mark = item.get_closest_marker("dom0")
     wanted = mark.kwargs if mark else {}
     lane = "parallel" if item.get_closest_marker("parallel") else accel.DEFAULT_LANE
-    return lane, wanted.get("kernel"), wanted.get("kind", "pv")
+    kernel = wanted.get("kernel", item.config.getoption("--kernel"))
+    return lane, kernel, debug_kernel.dom0_kind(kernel, wanted.get("kind"))
 
 
 def pytest_collection_modifyitems(items):
     """By importance; those that want the same machine come together, the steady lane first."""
     for item in items:
-        if item.get_closest_marker("long"):
+        if item.get_closest_marker("long") or _wanted(item)[1]:
             item.add_marker(pytest.mark.timeout(LONG_SECONDS))
     items.sort(key=lambda item: (_wanted(item)[0] != accel.DEFAULT_LANE, importance.rank(item.path.stem)))
 

@@ -77,6 +77,21 @@ def cached(name, key, make, need_mib=64):
     return target
 
 
+def find(name, key):
+    """The directory name-key of the cache if somebody has made it, or None."""
+    entry = f"{name}-{key}"
+    if not (root() / entry).is_dir():
+        return None
+
+    def gone(_):
+        raise FileNotFoundError(entry)
+
+    try:
+        return cached(name, key, gone)
+    except BedError:
+        return None  # cleared away between the two looks
+
+
 def give_up(path):
     """Removes an entry that turned out to be of no use; whoever else has files of it open keeps them."""
     if lock := _held.pop(path.name, None):

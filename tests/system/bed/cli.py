@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import accel, cache, devices, driver_domain, kernels, kmods, moves, nics, runs
+from .debug_kernel import DebugKernel
 from .guest import KINDS, LIMITS, Guest
 from .layout import REPO, BedError, say
 from .machine import Machine
@@ -51,6 +52,12 @@ def up(args):
 def modules(args):
     series = kernels.find(args.series)
     print(kernels.build(series))
+    return 0
+
+
+def debug_kernel(_args):
+    kver, _ = DebugKernel().make_image()
+    say(f"{kver} is there: tests/system/xenbed up --kernel debug")
     return 0
 
 
@@ -223,11 +230,13 @@ def parser():
                      help="steady: one CPU, time by instructions; parallel: several CPUs, HVM guests (steady)")
     sub.add_argument("--vcpus", type=int, default=1, help="of dom0; two halve its I/O rate under emulation")
     sub.add_argument("--memory", type=int, default=3072, help="of dom0, MiB")
-    sub.add_argument("--dom0", choices=("pv", "pvh"), default="pv", help="the kind of dom0 (pv)")
+    sub.add_argument("--dom0", choices=("pv", "pvh"), help="the kind of dom0 (pv; pvh on the debug kernel)")
     sub.add_argument("--modules", default=str(REPO), metavar="DIR", help="where the .ko files under test are")
-    sub.add_argument("--kernel", choices=[*kernels.SERIES], help="series of dom0's kernel, if not this machine's")
+    sub.add_argument("--kernel", choices=[*kernels.SERIES],
+                     help="series of dom0's kernel, if not this machine's; debug: that of the guests too")
     sub = verb("modules", modules, help="build the modules for another series of kernels, and print where they are")
     sub.add_argument("series", choices=[*kernels.SERIES])
+    verb("debug-kernel", debug_kernel, help="build a kernel 6.1 that checks itself, for --kernel debug")
     verb("down", down, help="end this tree's beds, those of a test run too")
     verb("clear-cache", clear_cache, help="remove images, kernels and snapshots, which all checkouts share")
     verb("status", status, help="what is running")

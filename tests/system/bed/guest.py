@@ -6,7 +6,7 @@ import itertools
 import re
 import time
 
-from . import carrier, counters, devices, nics as virtual_nics
+from . import carrier, counters, debug_kernel, devices, nics as virtual_nics
 from .domain import Domain
 from .layout import BedError, say, step
 
@@ -33,7 +33,8 @@ OTHER_KERNEL = " initcall_blacklist=print_s5_reset_status_mmio"
 # How often a guest of another series is begun when it does not come up: under emulation those of series 7 stop at
 # boot now and then, with nothing of ours loaded yet.
 ATTEMPTS = 3
-LATE = 30  # seconds; five times what it takes
+DEBUG_MEMORY = 2  # times what others have, for what the debug kernel keeps of memory and locks
+LATE = 30  # seconds; five times what it takes, and twice what it takes the debug kernel
 
 
 class Guest(Domain):
@@ -75,6 +76,8 @@ class Guest(Domain):
         devices.check_names(disks, kind)
         virtual_nics.check(machine.dom0, nics, kind)
         boot = direct_boot(kind, cmdline, kernel)
+        if kernel == debug_kernel.NAME:
+            memory *= DEBUG_MEMORY
         config(machine, name, kind, boot, vcpus, memory, disks, nics, serves, **limits)
         guest = cls(machine, name, None, kernel)
         guest.start()

@@ -32,9 +32,6 @@ GUEST_MODULES = """
     e1000 8139cp xen-evtchn xen-gntalloc xen-gntdev xen-privcmd xenfs bridge
 """.split()
 
-# Of a kernel of another series; what else a guest has is for this one's.
-OTHER_GUEST_MODULES = "xen-blkfront xen-netfront ext4 crc32c_generic".split()
-
 # Dom0's agent is one program of several files.
 DOM0_AGENT = {"dom0-agent": "agent", "agents.py": "agents.py", "netdev.py": "netdev.py", "toolstack.py": "toolstack.py",
               "xenstore.py": "xenstore.py"}
@@ -180,17 +177,17 @@ def _make_guest_initramfs(source, out, bring=()):
 
 def other_guest(name):
     """(kernel, initramfs) for guests of another series."""
-    kver, made = kernels.image(kernels.find(name))
-    key = key_of(kver, Path(__file__), *OTHER_GUEST_MODULES, *_scripts())
+    kver, made = kernels.find(name).image()
+    key = key_of(kver, made.name, Path(__file__), *GUEST_MODULES, *_scripts())
     small = cached(f"other-guest-{name}", key, lambda out: _make_guest_initramfs(
-        made / "lib/modules" / kver, out, OTHER_GUEST_MODULES))
+        made / "lib/modules" / kver, out, GUEST_MODULES))
     return made / "vmlinuz", small / "guest.cpio.xz"
 
 
 def other_dom0(name):
     """(version, kernel, initramfs) for a dom0 of another series, on the same root image."""
-    kver, made = kernels.image(kernels.find(name))
-    key = key_of(kver, Path(__file__), *DOM0_MODULES, *_scripts())
+    kver, made = kernels.find(name).image()
+    key = key_of(kver, made.name, Path(__file__), *DOM0_MODULES, *_scripts())
     small = cached(f"other-dom0-{name}", key, lambda out: _make_dom0_initramfs(
         made / "lib/modules" / kver, out, DOM0_MODULES))
     return kver, made / "vmlinuz", small / "dom0.cpio.xz"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Other series of Debian's kernels than this machine's: fetched, and the modules built for them.
+"""Other kernels than this machine's: other series of Debian's, which are fetched, and the debug kernel, which is built;
+and the modules under test for each.
 
 What is fetched comes from the mirror of the machine's own Debian packages, by an apt configuration of its own, so
 that the machine's sources stay as they are. A series whose compiler this machine does not have is built for in a
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cache import cached, key_of
+from .debug_kernel import DebugKernel
 from .layout import REPO, BedError, run, say, step
 
 ROOM = REPO / "build" / "kernels"
@@ -37,10 +39,34 @@ class Series:
     release: str = ""
     compiler: str = ""
 
+    def image(self):
+        """(version, directory with vmlinuz and lib/modules/VERSION) of the newest kernel."""
+        kver = version(self)
+        made = cached(f"kernel-{self.name}", key_of(kver, inspect.getsource(_make_image)),
+                      lambda out: _make_image(self, kver, out), need_mib=1024)
+        return kver, made
+
+    def place_to_build(self, sources):
+        """(version, prefix of the command, the headers it sees)."""
+        kver = version(self)
+        if not self.release:
+            made = cached(f"headers-{self.name}", key_of(kver, inspect.getsource(_make_headers)),
+                          lambda out: _make_headers(self, kver, out), need_mib=256)
+            return kver, ["make", "-C", sources], made / "usr/src" / f"linux-headers-{kver}"
+        made = cached(f"chroot-{self.name}", key_of(kver, self, *SLIM, inspect.getsource(_make_chroot)),
+                      lambda out: _make_chroot(self, kver, out), need_mib=1024)
+        # Mounts of a namespace of its own: they go with the last process in it, however that ends.  objtool asks
+        # /proc for its stack.
+        enter = ('mount --bind "$1" "$2/xenpv" && mount -t proc proc "$2/proc" && root=$2 && shift 2 && '
+                 'exec chroot "$root" make -C /xenpv "$@"')
+        return kver, ["unshare", "-m", "sh", "-ec", enter, "sh", sources, made / "root"], \
+            Path("/usr/src") / f"linux-headers-{kver}"
+
 
 SERIES = {one.name: one for one in (
     Series("6.12", "bookworm-backports"),
     Series("7", "trixie-backports", "trixie", "g++-14"),
+    DebugKernel(),
 )}
 
 
@@ -126,14 +152,6 @@ def _make_image(series, kver, out):
     shutil.copy(packed[0], out / "vmlinuz")
 
 
-def image(series):
-    """(version, directory with vmlinuz and lib/modules/VERSION) of the newest kernel."""
-    kver = version(series)
-    made = cached(f"kernel-{series.name}", key_of(kver, inspect.getsource(_make_image)),
-                  lambda out: _make_image(series, kver, out), need_mib=1024)
-    return kver, made
-
-
 def _make_headers(series, kver, out):
     short = kver.removesuffix("-amd64")
     _fetch(series, [f"linux-headers-{kver}", f"linux-headers-{short}-common", f"linux-kbuild-{short}"], out)
@@ -150,23 +168,6 @@ def _make_chroot(series, kver, out):
     for name in ("var/cache/apt", "var/lib/apt/lists"):
         shutil.rmtree(out / "root" / name, ignore_errors=True)
     (out / "root/xenpv").mkdir()
-
-
-def _place_to_build(series):
-    """(version, prefix of the command, the headers it sees)."""
-    kver = version(series)
-    if not series.release:
-        made = cached(f"headers-{series.name}", key_of(kver, inspect.getsource(_make_headers)),
-                      lambda out: _make_headers(series, kver, out), need_mib=256)
-        return kver, ["make", "-C", ROOM / series.name], made / "usr/src" / f"linux-headers-{kver}"
-    made = cached(f"chroot-{series.name}", key_of(kver, series, *SLIM, inspect.getsource(_make_chroot)),
-                  lambda out: _make_chroot(series, kver, out), need_mib=1024)
-    # Mounts of a namespace of its own: they go with the last process in it, however that ends.  objtool asks /proc
-    # for its stack.
-    enter = ('mount --bind "$1" "$2/xenpv" && mount -t proc proc "$2/proc" && root=$2 && shift 2 && '
-             'exec chroot "$root" make -C /xenpv "$@"')
-    return kver, ["unshare", "-m", "sh", "-ec", enter, "sh", ROOM / series.name, made / "root"], \
-        Path("/usr/src") / f"linux-headers-{kver}"
 
 
 # --- modules for it
@@ -196,15 +197,15 @@ def build(series):
     log_of(series)."""
     if os.geteuid():
         raise BedError("a chroot is made and entered as root: run it as root")
-    kver, command, headers = _place_to_build(series)
     tree = ROOM / series.name
+    kver, command, headers = series.place_to_build(tree)
     tree.mkdir(parents=True, exist_ok=True)
     _take_sources(tree)
     made_for = tree / ".made-for"
-    if not made_for.exists() or made_for.read_text() != kver:
+    if not made_for.exists() or made_for.read_text() != str(headers):
         for old in tree.rglob("*.o"):
             old.unlink()
-        made_for.write_text(kver)
+        made_for.write_text(str(headers))
     command = [str(c) for c in (*command, "modules", f"KDIR={headers}", f"-j{os.cpu_count()}")]
     log = log_of(series)
     with step(f"building the modules for {kver}"), open(log, "wb") as out:

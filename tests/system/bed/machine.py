@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from . import accel, carrier, image, kernels, qemu, runs, snapshot
+from . import accel, carrier, debug_kernel, image, kernels, qemu, runs, snapshot
 from .channel import Channel
 from .dom0 import Dom0
 from .domain import modules_of
@@ -16,6 +16,10 @@ from .layout import REPO, BedError, cpio, run, say, step
 from .watch import Watch
 
 ANSWER_SECONDS = 60  # within which dom0 answers once its agent is there
+SERVICES = "bed: dom0: services started"  # dom0-init's word before it starts the agent
+# Seconds of the host without a new line of Xen's or dom0's, after which a boot has stopped; how long one takes is a
+# matter of the host and of dom0's kernel.
+SILENCE = 300
 
 
 class Machine:
@@ -45,10 +49,11 @@ class Machine:
         """A machine that answers: restored where there is a snapshot, which is made where there can be one.
 
         name tells it from others of this tree.  detached: it outlives this process.  options: vcpus and memory (MiB)
-        of dom0; kernel, a series, for dom0; dom0, its kind, 'pv' or 'pvh'.
+        of dom0; kernel, a series, for dom0; dom0, its kind, 'pv' or 'pvh' (debug_kernel.dom0_kind).
         """
         if name in runs.alive():
             raise BedError(f"a bed named {name!r} is up already: tests/system/xenbed down")
+        options["dom0"] = debug_kernel.dom0_kind(options.get("kernel"), options.get("dom0"))
         made = image.build()
         guests_kernel = made.kernel
         if options.get("kernel"):
@@ -80,6 +85,7 @@ class Machine:
         with step(f"booting Xen and dom0 ({plan.accel.lane.name})"):
             machine = cls._spawn(plan, guests_kernel, name, detached, plan.machine(memory_file, share=True))
             try:
+                machine._await_services()
                 machine.dom0.run("true", timeout=ANSWER_SECONDS)
             except BaseException:
                 machine._give_up("boot failed")
@@ -128,6 +134,18 @@ class Machine:
                 raise
             runs.tell(lock, state)
             return machine
+
+    def _await_services(self):
+        """Waits until dom0's agent is about to start."""
+        log, length, since = self.dir / "xen.log", 0, time.monotonic()
+        while SERVICES not in (text := log.read_text(errors="replace") if log.exists() else ""):
+            if len(text) > length:
+                length, since = len(text), time.monotonic()
+            if self.process.poll() is not None:
+                raise BedError("QEMU ended during the boot")
+            if time.monotonic() - since > SILENCE:
+                raise BedError(f"Xen's console has shown nothing new for {SILENCE} s")
+            time.sleep(0.1)
 
     def _give_up(self, why):
         self.process.kill()
@@ -206,7 +224,9 @@ class Machine:
         self._pack(target, base, self.share / "guest" / f"initramfs-{name}")
 
     def create_guest(self, name, **options):
-        """See Guest.create."""
+        """See Guest.create. On the debug kernel where dom0 is, but for PV guests, which cannot be."""
+        if self.kernel == debug_kernel.NAME and options.get("kind") != "pv":
+            options.setdefault("kernel", self.kernel)
         if options.get("kernel"):
             self.use_kernel(options["kernel"])
         self.guests[name] = guest = Guest.create(self, name, **options)

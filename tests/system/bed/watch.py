@@ -9,9 +9,10 @@ from .kernel_code import bytes_before
 
 FAULTS = re.compile("|".join((
     r"\bBUG:", r"\bkernel BUG at", r"WARNING: (CPU|possible|suspicious|inconsistent|bad unlock)",
-    r"Call Trace", r"\bOops\b", r"general protection", r"lockdep", r"possible recursive locking",
+    r"Call Trace", r"\bOops\b", r"general protection", r"(?<!RCU )lockdep", r"possible recursive locking",
     r"self-detected stall", r"rcu.*detected stalls", r"soft lockup", r"hard LOCKUP",
     r"blocked for more than \d+ seconds", r"Kernel panic", r"UBSAN:", r"KASAN:", r"segfault at", r"traps: ",
+    r"kmemleak: \d+ new suspected", r"ODEBUG:",
     r"unable to handle", r"stack guard page", r"refcount_t:", r"list_(add|del) corruption",
     r"\(XEN\).*(FATAL|domain_crash|Domain \d+ .* crashed|Unhandled page fault|Triple fault|Xen call trace|"
     r"Assertion|Panic)",
