@@ -78,7 +78,7 @@ struct sharing : served {
 		BOOST_TEST(served_soon(s));
 		BOOST_TEST(disk->in_flight() == 0u);
 		BOOST_TEST(disk->submissions(KAPI_BDEV_WRITE) == in_flight);
-		BOOST_TEST(waits("vbd-1-51728", "nothing"));
+		BOOST_TEST(world.files().read("vbd-1-51728/blkback")->find("waits_for") == std::string::npos);
 	}
 	~sharing()
 	{

@@ -163,15 +163,12 @@ BOOST_FIXTURE_TEST_CASE(a_disk_waits_for_its_device, fake_machine)
 	healthy_dom0("pvh");
 	store["/local/domain/3/device/vbd/51712/state"] = "3";
 	store["/local/domain/0/backend/vbd/3/51712/state"] = "2";
-	const auto waits_for = [this](const std::string &what) {
-		file("/sys/kernel/debug/xenpv/vbd-3-51712/blkback",
-		     "state waiting\nwaits_for " + what + "\nqueues 0\n");
-	};
-	waits_for("device_in_use");
+	const std::string name = "/sys/kernel/debug/xenpv/vbd-3-51712/blkback";
+	file(name, "state waiting\nqueues 0\nwaits_for device_in_use\n");
 	expect(wrong(*this), "xenstore states", cli::verdict::fault, "dom0 uses the device itself", "unmount");
-	waits_for("requests_of_another_guest");
+	file(name, "state waiting\nqueues 0\nwaits_for requests_of_another_guest\n");
 	expect(wrong(*this), "xenstore states", cli::verdict::fault, "writes of the guest that had", "inflight");
-	waits_for("nothing");
+	file(name, "state waiting\nqueues 0\n");
 	expect(wrong(*this), "xenstore states", cli::verdict::fault, "has not opened", "physical-device");
 }
 

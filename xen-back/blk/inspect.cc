@@ -29,15 +29,7 @@ const char *name_of(phase p)
 
 const char *name_of(obstacle o)
 {
-	switch (o) {
-	case obstacle::none:
-		return "nothing";
-	case obstacle::claimed:
-		return "device_in_use";
-	case obstacle::requests_out:
-		return "requests_of_another_guest";
-	}
-	return "?";
+	return o == obstacle::claimed ? "device_in_use" : "requests_of_another_guest";
 }
 
 } // namespace
@@ -85,9 +77,10 @@ void device::show(void *ctx, kapi_text *out)
 {
 	auto *self = static_cast<device *>(ctx);
 	mutex::guard held(self->lock_);
-	kapi_print(out, "state %s\nwaits_for %s\nqueues %u\nsectors %llu\n", name_of(self->phase_),
-		   name_of(self->obstacle_), self->queue_count_,
+	kapi_print(out, "state %s\nqueues %u\nsectors %llu\n", name_of(self->phase_), self->queue_count_,
 		   static_cast<unsigned long long>(self->published_sectors_.load(std::memory_order_relaxed)));
+	if (self->obstacle_ != obstacle::none)
+		kapi_print(out, "waits_for %s\n", name_of(self->obstacle_));
 	for (uint32_t i = 0; i < self->queue_count_; ++i)
 		self->queues_[i]->print(out);
 }

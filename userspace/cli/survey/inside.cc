@@ -36,7 +36,7 @@ void read_driver(const std::string &text, insight &in)
 		const auto fields = words(line);
 		if (fields.size() == 2 && fields[0] == "state")
 			in.state = printable(fields[1], 32);
-		else if (fields.size() == 2 && fields[0] == "waits_for" && fields[1] != "nothing")
+		else if (fields.size() == 2 && fields[0] == "waits_for")
 			in.waits_for = printable(fields[1], 32);
 		else if (fields.size() == 2 && fields[0] == "queue" && in.queues.size() < most_shown_queues)
 			in.queues.emplace_back();
