@@ -43,7 +43,7 @@ struct gendisk *xenpv_disk_alloc(struct kapi_blkfront *bf, const struct kapi_dis
 
 /* Requests may be under way: only the word of features differs, and who reads it meanwhile
  * sees what was or what is. */
-static int tell(struct request_queue *q, uint32_t cache)
+static int set_cache(struct request_queue *q, uint32_t cache)
 {
 	struct queue_limits lim = queue_limits_start_update(q);
 
@@ -54,7 +54,7 @@ static int tell(struct request_queue *q, uint32_t cache)
 
 #else
 
-static int tell(struct request_queue *q, uint32_t cache)
+static int set_cache(struct request_queue *q, uint32_t cache)
 {
 	blk_queue_write_cache(q, cache & XENPV_CACHE, cache & XENPV_CACHE_FUA);
 	return 0;
@@ -76,7 +76,7 @@ struct gendisk *xenpv_disk_alloc(struct kapi_blkfront *bf, const struct kapi_dis
 	blk_queue_max_hw_sectors(q, MAX_SECTORS);
 	blk_queue_logical_block_size(q, info->sector_size);
 	blk_queue_physical_block_size(q, info->physical_sector_size);
-	tell(q, bf->cache);
+	set_cache(q, bf->cache);
 	bf->told_cache = bf->cache;
 	return disk;
 }
@@ -101,7 +101,7 @@ void xenpv_disk_cache_work(struct work_struct *work)
 	struct request_queue *q = bf->disk->queue;
 	uint32_t cache = READ_ONCE(bf->cache);
 
-	if (tell(q, cache))
+	if (set_cache(q, cache))
 		return;
 	/*
 	 * What was asked for when there was no cache is to be durable when it is done, and no

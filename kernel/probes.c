@@ -49,7 +49,7 @@ static int merge_flag(void)
 }
 
 #line 1 "XENPV_FREEZE_FLAGS"
-/* Whoever freezes a queue is given what to thaw it with. */
+/* blk_mq_freeze_queue returns flags, which blk_mq_unfreeze_queue takes. */
 static void freeze_flags(struct request_queue *q)
 {
 	blk_mq_unfreeze_queue(q, blk_mq_freeze_queue(q));

@@ -3,7 +3,6 @@
 // XSA-332): nobody else waits for them, and nothing that was taken is lost.
 #include "blkback_fixture.hpp"
 
-#include <deque>
 #include <thread>
 
 using xenpv::sim::granted_page;
@@ -11,20 +10,7 @@ using namespace xenpv::test;
 
 namespace {
 
-constexpr uint32_t in_flight = 8;
-
-struct stalled : served {
-	// A disk that does not answer, and `in_flight` reads that wait for it.
-	void stall()
-	{
-		start({.async = true});
-		attach();
-		disk->freeze();
-		for (uint32_t i = 0; i < in_flight; ++i)
-			front->put(read_of(pages.emplace_back(guest).ref()));
-		front->push();
-		BOOST_TEST_REQUIRE(eventually([&] { return disk->in_flight() == in_flight; }));
-	}
+struct ending : stalled {
 	// The thread that serves the watches of all devices gets to the next thing.
 	[[nodiscard]] bool watches_are_served()
 	{
@@ -50,20 +36,11 @@ struct stalled : served {
 			BOOST_TEST(a.status == okay);
 		}
 	}
-	~stalled()
-	{
-		if (disk != nullptr)
-			disk->thaw();
-		back.reset();
-		pages.clear();
-	}
-
-	std::deque<granted_page> pages;
 };
 
 } // namespace
 
-BOOST_FIXTURE_TEST_SUITE(blkback_end, stalled)
+BOOST_FIXTURE_TEST_SUITE(blkback_end, ending)
 
 BOOST_AUTO_TEST_CASE(a_stalled_disk_does_not_stall_the_watches)
 {

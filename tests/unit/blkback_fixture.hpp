@@ -6,6 +6,7 @@
 #include <userspace/sim/blkback_adapter.hpp>
 #include <userspace/sim/hand_front.hpp>
 
+#include <deque>
 #include <memory>
 
 namespace xenpv::test {
@@ -59,6 +60,12 @@ struct served : vbd_machine {
 		r.segments[0] = {gref, 0, 7};
 		return r;
 	}
+	[[nodiscard]] static hand_front::request write_of(uint32_t gref, uint64_t sector)
+	{
+		hand_front::request r = read_of(gref, sector);
+		r.operation = op_write;
+		return r;
+	}
 	~served()
 	{
 		back.reset();
@@ -69,6 +76,34 @@ struct served : vbd_machine {
 	sim::ramdisk *disk = nullptr;
 	std::unique_ptr<sim::blkback_adapter> back;
 	std::unique_ptr<hand_front> front;
+};
+
+// A disk that does not answer while requests are in flight.
+struct stalled : served {
+	static constexpr uint32_t in_flight = 8;
+
+	void stall(wire_op operation = op_read)
+	{
+		start({.async = true});
+		attach();
+		disk->freeze();
+		for (uint32_t i = 0; i < in_flight; ++i) {
+			hand_front::request r = read_of(pages.emplace_back(guest).ref(), i * 8);
+			r.operation = operation;
+			front->put(r);
+		}
+		front->push();
+		BOOST_TEST_REQUIRE(eventually([&] { return disk->in_flight() == in_flight; }));
+	}
+	~stalled()
+	{
+		if (disk != nullptr)
+			disk->thaw();
+		back.reset();
+		pages.clear();
+	}
+
+	std::deque<sim::granted_page> pages;
 };
 
 } // namespace xenpv::test

@@ -3,7 +3,6 @@
 // after a guest does not overtake that guest's writes (xen-back/blk).
 #include "blkback_fixture.hpp"
 
-#include <deque>
 #include <thread>
 
 using xenpv::sim::granted_page;
@@ -11,9 +10,7 @@ using namespace xenpv::test;
 
 namespace {
 
-constexpr uint32_t in_flight = 8;
-
-struct sharing : served {
+struct sharing : stalled {
 	// Another disk on the same device.
 	struct second {
 		explicit second(const xenpv::sim::vbd_config &c = {.device = 51728}) : tools(c), back(tools) {}
@@ -51,23 +48,6 @@ struct sharing : served {
 		const auto text = world.files().read(std::string(device) + "/blkback");
 		return text && text->find(std::string("waits_for ") + what + "\n") != std::string::npos;
 	}
-	// Writes that the disk does not answer.
-	void stall()
-	{
-		start({.async = true});
-		attach();
-		disk->freeze();
-		for (uint32_t i = 0; i < in_flight; ++i)
-			front->put(write_of(pages.emplace_back(guest).ref(), i * 8));
-		front->push();
-		BOOST_TEST_REQUIRE(eventually([&] { return disk->in_flight() == in_flight; }));
-	}
-	[[nodiscard]] static hand_front::request write_of(uint32_t gref, uint64_t sector)
-	{
-		hand_front::request r = read_of(gref, sector);
-		r.operation = op_write;
-		return r;
-	}
 	void has_to_wait(const second &s)
 	{
 		BOOST_TEST(eventually([&] { return waits("vbd-1-51728", "requests_of_another_guest"); }));
@@ -80,15 +60,6 @@ struct sharing : served {
 		BOOST_TEST(disk->submissions(KAPI_BDEV_WRITE) == in_flight);
 		BOOST_TEST(world.files().read("vbd-1-51728/blkback")->find("waits_for") == std::string::npos);
 	}
-	~sharing()
-	{
-		if (disk != nullptr)
-			disk->thaw();
-		back.reset();
-		pages.clear();
-	}
-
-	std::deque<granted_page> pages;
 };
 
 } // namespace
@@ -170,7 +141,7 @@ BOOST_AUTO_TEST_CASE(disks_of_ours_share_a_device)
 // Migration: the guest is suspended there, and comes up here.
 BOOST_AUTO_TEST_CASE(writes_of_a_suspended_guest_come_first)
 {
-	stall();
+	stall(op_write);
 	second other;
 	offer(other);
 	has_to_wait(other);
@@ -179,7 +150,7 @@ BOOST_AUTO_TEST_CASE(writes_of_a_suspended_guest_come_first)
 // The old guest was destroyed, and a new one has its disk.
 BOOST_AUTO_TEST_CASE(writes_of_a_destroyed_guest_come_first)
 {
-	stall();
+	stall(op_write);
 	back->vanish();
 	second other;
 	offer(other);
@@ -208,7 +179,7 @@ BOOST_AUTO_TEST_CASE(what_is_on_the_ring_counts_as_out)
 
 BOOST_AUTO_TEST_CASE(a_reader_waits_for_no_writer_nor_a_writer_for_a_reader)
 {
-	stall();
+	stall(op_write);
 	second reader({.device = 51728, .writable = false});
 	offer(reader);
 	BOOST_TEST(served_soon(reader));

@@ -34,9 +34,9 @@ void device::wake()
 // Looks again after a pause, which grows.
 void device::wait_out(obstacle what)
 {
-	// A shorter wait is of no interest to anybody.
-	constexpr uint32_t told_from_ms = 300;
-	constexpr uint32_t most_ms = 1000;
+	// A shorter wait is not worth a line in the log.
+	constexpr uint32_t log_from_ms = 300;
+	constexpr uint32_t max_ms = 1000;
 	if (obstacle_ != what) {
 		end_wait();
 		mutex::guard held(lock_);
@@ -44,7 +44,7 @@ void device::wait_out(obstacle what)
 		obstacle_since_ns_ = kapi_now_ns();
 		pause_ms_ = 10;
 	}
-	if (pause_ms_ >= told_from_ms && !std::exchange(obstacle_told_, true))
+	if (pause_ms_ >= log_from_ms && !std::exchange(obstacle_logged_, true))
 		log_.say(KAPI_WARN, "%s",
 			 what == obstacle::claimed
 				 ? "the device is in use here, by a mount, LVM or a program: tried until it is free"
@@ -53,12 +53,12 @@ void device::wait_out(obstacle what)
 		if (w != nullptr)
 			kapi_delayed_schedule(w, pause_ms_);
 	});
-	pause_ms_ = pause_ms_ * 2 < most_ms ? pause_ms_ * 2 : most_ms;
+	pause_ms_ = pause_ms_ * 2 < max_ms ? pause_ms_ * 2 : max_ms;
 }
 
 void device::end_wait()
 {
-	if (std::exchange(obstacle_told_, false))
+	if (std::exchange(obstacle_logged_, false))
 		log_.say(KAPI_INFO, "%s after %llu ms",
 			 disk_ == nullptr ? "the device is waited for no more" : "the device is free",
 			 static_cast<unsigned long long>((kapi_now_ns() - obstacle_since_ns_) / 1'000'000));

@@ -105,7 +105,7 @@ result<void> device::open_disk()
 	char type[16] = "";
 	cdrom_ = kapi_xenbus_read(bus_, KAPI_OWN, "device-type", type, sizeof(type)) > 0 && same_text(type, "cdrom");
 	readonly_ = mode[0] != 'w' || cdrom_;
-	// "w!" is the administrator's word that whoever else writes is known.
+	// By mode "w!" the administrator vouches for other writers.
 	uint32_t flags = 0;
 	if (!readonly_)
 		flags = mode[1] == '!' ? KAPI_BDEV_WRITABLE : KAPI_BDEV_WRITABLE | KAPI_BDEV_CLAIM;
@@ -143,21 +143,21 @@ bool device::may_still_write()
 	if (readonly_)
 		return false;
 	mutex::guard held(lock_);
-	uint64_t taken = 0;
+	uint64_t requests = 0;
 	bool idle = true;
 	for (uint32_t i = 0; i < queue_count_; ++i) {
-		taken += queues_[i]->counters().requests.get();
+		requests += queues_[i]->counters().requests.get();
 		idle &= queues_[i]->idle();
 	}
 	const uint64_t now = kapi_now_ns();
 	if (now - std::exchange(asked_ns_, now) > asking_ends_ns) {
-		taken_then_ = taken;
+		requests_at_ask_ = requests;
 		for (uint32_t i = 0; i < queue_count_; ++i)
 			queues_[i]->look();
 		return queue_count_ != 0;
 	}
-	// Who has sent more than can be out at a time sends still: these two share the device, and know it.
-	return !idle && taken - taken_then_ <= uint64_t{queue_count_} * queue::depth;
+	// A frontend that has sent more than can be in flight at a time is alive: the two share the device on purpose.
+	return !idle && requests - requests_at_ask_ <= uint64_t{queue_count_} * queue::depth;
 }
 
 result<void> device::connect()

@@ -60,8 +60,8 @@ public:
 	void leave();
 	void add_stats(kapi_blkback_stats &out);
 
-	// Whether a frontend that sends no more, because it was destroyed or is suspended, has requests out that may
-	// write yet; true also where that is not known yet.  Whoever wants to know asks again until it is false.
+	// Whether requests are in flight, or on a ring, of a frontend that sends no more because it was destroyed or
+	// is suspended: they may write yet.  True also while that is not known: the caller asks again until it is false.
 	[[nodiscard]] bool may_still_write();
 
 	// From a queue's thread.
@@ -103,10 +103,10 @@ private:
 	bool cdrom_ = false;
 	obstacle obstacle_ = obstacle::none;
 	uint64_t obstacle_since_ns_ = 0;
-	bool obstacle_told_ = false;
+	bool obstacle_logged_ = false;
 	uint32_t pause_ms_ = 0; // until the next look
 	uint64_t asked_ns_ = 0; // when may_still_write() was last asked
-	uint64_t taken_then_ = 0; // requests, when it was first asked
+	uint64_t requests_at_ask_ = 0; // requests, when it was first asked
 	device_number number_{};
 	kapi_bdev *disk_ = nullptr;
 	guarded<kapi_delayed *> step_{nullptr}; // no more once the device is left

@@ -32,7 +32,7 @@ void queue::start(const service_terms &service)
 	unsent left;
 	{
 		spinlock::guard held(lock_);
-		see_what_is_held();
+		end_held_grants();
 		// A plain write was durable as long as there was no cache to flush.
 		const bool were_durable = terms_.flush == flush_by::nothing && service.flush != flush_by::nothing;
 		terms_ = service;
@@ -53,7 +53,7 @@ void queue::start(const service_terms &service)
 			notify = ring_.push();
 		}
 	}
-	tell(left);
+	complete_unsent(left);
 	if (notify)
 		channel_.notify();
 	owner_.wake(number_);
@@ -64,16 +64,16 @@ void queue::retire()
 	unsent left;
 	{
 		spinlock::guard held(lock_);
-		see_what_is_held();
+		end_held_grants();
 		for (uint32_t id = 0; id < depth; ++id)
 			if (shadows_[id].state == use::pending)
 				hand_back(id, left);
 	}
-	tell(left);
+	complete_unsent(left);
 }
 
 // Under the lock.  The last backend had until now to let go of it.
-void queue::see_what_is_held()
+void queue::end_held_grants()
 {
 	for (shadow &s : shadows_) {
 		if (s.state != use::pending || !s.held)
@@ -94,7 +94,7 @@ void queue::hand_back(uint32_t id, unsent &list)
 	free_id(id);
 }
 
-void queue::tell(const unsent &list)
+void queue::complete_unsent(const unsent &list)
 {
 	// Whatever the next backend answers, the user must not take for good what the last one can still reach
 	// (XSA-396).

@@ -104,9 +104,9 @@ private:
 	void copy(shadow &s, bool to_pool);
 	void put_request(uint32_t id);
 	[[nodiscard]] bool replay(uint32_t id);
-	void see_what_is_held();
+	void end_held_grants();
 	void hand_back(uint32_t id, unsent &list);
-	void tell(const unsent &list);
+	void complete_unsent(const unsent &list);
 	void free_id(uint32_t id);
 	[[nodiscard]] uint8_t wire_operation(const kapi_blk_request &r) const;
 	[[nodiscard]] bool copies_out(const kapi_blk_request &r) const
